@@ -1,0 +1,59 @@
+/**
+ * The seam between the TypeScript layer and an engine: what `native`, `reference` and `kvm` implement. Everything above
+ * (validation, handles, JSON) is written once, on top of it.
+ *
+ * Arguments are already validated when they reach a backend. A backend throws nothing on these calls but for its own
+ * broken state.
+ */
+import type { Arch, Knobs } from '../spec/knobs.js';
+
+export type EngineKind = 'native' | 'reference' | 'kvm';
+
+/** Everything an engine is created from, resolved: no defaults left. */
+export interface BackendOptions {
+  readonly knobs: Knobs;
+  readonly arch: Arch;
+  /** Host memory, a multiple of 2 MiB. */
+  readonly memoryBytes: number;
+  /** Real page contents; off for pure metadata runs (reads answer ENODATA). */
+  readonly contents: boolean;
+  /** Bytes of page contents that may be resident on this machine before a write answers ENOMEM. */
+  readonly residentLimitBytes: number;
+  /** Unsigned 32-bit. */
+  readonly seed: number;
+}
+
+export interface Backend {
+  readonly kind: EngineKind;
+
+  /**
+   * Runs `count` records of RECORD_BYTES from `records`, starting at record `first`. Outcome i of the run is written to
+   * record i of `outcomes` (OUTCOME_BYTES each) when given.
+   */
+  run(records: Uint8Array, first: number, count: number, outcomes: Uint8Array | null): void;
+
+  /** Fills counters in the order of COUNTER_NAMES. */
+  counters(into: Float64Array): void;
+
+  /** Fills how often each errno number (index, below 256) was answered. */
+  errors(into: Float64Array): void;
+
+  /**
+   * Fills PAGE_VIEW_WORDS u32 a page for indexes [first, first + count) of an open file.
+   *
+   * @returns false when no such file is open. Indexes beyond the file read as absent pages of initial kind.
+   */
+  pageView(gmem: number, first: number, count: number, into: Uint32Array): boolean;
+
+  /** Size in bytes of an open file; -1 when no such file is open. */
+  fileSize(gmem: number): number;
+
+  /** Recomputes every counter and invariant; one line for each that does not hold. Empty: all hold. */
+  verify(): string[];
+
+  /** Host-side figures: bytes of metadata and page contents resident now, and what else the engine can say. */
+  host(): Record<string, number>;
+
+  /** Releases everything. Idempotent. */
+  close(): void;
+}

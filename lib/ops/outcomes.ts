@@ -1,0 +1,95 @@
+/**
+ * Outcome records (layout in lib/spec/outcomes.ts): a buffer of them, and their JSON form.
+ */
+import { errnoName } from '../spec/errnos.js';
+import type { OpName } from '../spec/ops.js';
+import { EXITS, type ExitName, OUTCOME_BYTES, OUTCOME_VALUES } from '../spec/outcomes.js';
+import { levelName } from '../spec/units.js';
+
+const F64_PER_OUTCOME = OUTCOME_BYTES / 8;
+const U16_PER_OUTCOME = OUTCOME_BYTES / 2;
+
+/** One outcome as a plain object, the JSON contract's shape without the `i`. */
+export interface Outcome {
+  ok: boolean;
+  errno?: string;
+  exit?: ExitName;
+  mmio?: true;
+  pfn?: number;
+  order?: number;
+  level?: string;
+  done?: number;
+  code?: number;
+  freed?: number;
+  zeroed?: number;
+  split?: number;
+  merged?: number;
+  changed?: number;
+  gpa?: number;
+  offset?: number;
+  byte?: number;
+  mixed?: boolean;
+}
+
+export class OutcomeRecords {
+  readonly bytes: Uint8Array;
+  readonly capacity: number;
+  readonly #u16: Uint16Array;
+  readonly #f64: Float64Array;
+
+  constructor(capacity: number) {
+    const buffer = new ArrayBuffer(Math.max(1, capacity) * OUTCOME_BYTES);
+    this.capacity = capacity;
+    this.bytes = new Uint8Array(buffer);
+    this.#u16 = new Uint16Array(buffer);
+    this.#f64 = new Float64Array(buffer);
+  }
+
+  /** Writes record `i`. Used by engines written in TypeScript. */
+  write(i: number, errno: number, exit: number, has: number, values: ArrayLike<number>): void {
+    this.#u16[i * U16_PER_OUTCOME] = errno;
+    this.bytes[i * OUTCOME_BYTES + 2] = exit;
+    this.bytes[i * OUTCOME_BYTES + 3] = has;
+    this.#u16[i * U16_PER_OUTCOME + 2] = 0;
+    this.#u16[i * U16_PER_OUTCOME + 3] = 0;
+    for (let v = 0; v < 4; v += 1) {
+      this.#f64[i * F64_PER_OUTCOME + 1 + v] = (has >> v) & 1 ? (values[v] as number) : 0;
+    }
+  }
+
+  errno(i: number): number {
+    return this.#u16[i * U16_PER_OUTCOME] as number;
+  }
+
+  exit(i: number): ExitName {
+    return EXITS[this.bytes[i * OUTCOME_BYTES + 2] as number] as ExitName;
+  }
+
+  /** Bits of the values that are part of outcome `i`. */
+  has(i: number): number {
+    return this.bytes[i * OUTCOME_BYTES + 3] as number;
+  }
+
+  value(i: number, position: number): number {
+    return this.#f64[i * F64_PER_OUTCOME + 1 + position] as number;
+  }
+
+  /** Outcome `i` of an op of this name, as the JSON contract has it. */
+  decode(i: number, op: OpName): Outcome {
+    const errno = this.errno(i);
+    const outcome: Outcome = { ok: errno === 0 };
+    if (errno !== 0) outcome.errno = errnoName(errno);
+    const exit = this.exit(i);
+    if (exit === 'mmio') outcome.mmio = true;
+    else if (exit !== 'none') outcome.exit = exit;
+    const has = this.has(i);
+    (OUTCOME_VALUES[op] ?? []).forEach((name, position) => {
+      if (((has >> position) & 1) === 0) return;
+      const value = this.value(i, position);
+      if (name === 'level') outcome.level = levelName(value);
+      else if (name === 'mixed') outcome.mixed = value !== 0;
+      else outcome[name] = value;
+    });
+    return outcome;
+  }
+}

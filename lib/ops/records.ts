@@ -1,0 +1,142 @@
+/**
+ * Op records in memory: a growable array of RECORD_BYTES records (layout in lib/spec/ops.ts), with typed views for fast
+ * access, and the annotations beside it. The one place that puts fields into records and takes them out.
+ *
+ * Invariants: `length` records are valid; `bytes` covers exactly the capacity; views alias `bytes`.
+ */
+import { FLAG, OP_NAMES, type OpName, RECORD_BYTES } from '../spec/ops.js';
+
+const F64_PER_RECORD = RECORD_BYTES / 8;
+const U32_PER_RECORD = RECORD_BYTES / 4;
+const U16_PER_RECORD = RECORD_BYTES / 2;
+
+/** Decoded fields of one record, in the units of the record (bytes and ids). */
+export interface RecordFields {
+  kind: number;
+  flags: number;
+  vcpu: number;
+  vm: number;
+  gmem: number;
+  arg: number;
+  address: number;
+  size: number;
+  extra: number;
+}
+
+export class OpRecords {
+  /** Valid records. */
+  length = 0;
+  #bytes: Uint8Array;
+  #u16: Uint16Array;
+  #u32: Uint32Array;
+  #f64: Float64Array;
+
+  constructor(capacity = 1024) {
+    const buffer = new ArrayBuffer(Math.max(1, capacity) * RECORD_BYTES);
+    this.#bytes = new Uint8Array(buffer);
+    this.#u16 = new Uint16Array(buffer);
+    this.#u32 = new Uint32Array(buffer);
+    this.#f64 = new Float64Array(buffer);
+  }
+
+  /** Wraps existing packed records (copied if not 8-byte aligned). */
+  static from(bytes: Uint8Array): OpRecords {
+    if (bytes.length % RECORD_BYTES !== 0) {
+      throw new RangeError(`packed records are a multiple of ${RECORD_BYTES} bytes`);
+    }
+    const records = new OpRecords(bytes.length / RECORD_BYTES);
+    records.#bytes.set(bytes);
+    records.length = bytes.length / RECORD_BYTES;
+    return records;
+  }
+
+  /** All capacity, records first; pass it to Backend.run with `length`. Valid until the next append. */
+  get bytes(): Uint8Array {
+    return this.#bytes;
+  }
+
+  clear(): void {
+    this.length = 0;
+  }
+
+  /** Appends one record. @returns its position. */
+  append(
+    kind: number,
+    flags: number,
+    vcpu: number,
+    vm: number,
+    gmem: number,
+    arg: number,
+    address: number,
+    size: number,
+    extra: number,
+  ): number {
+    const i = this.length;
+    if ((i + 1) * RECORD_BYTES > this.#bytes.length) this.#grow();
+    this.#bytes[i * RECORD_BYTES] = kind;
+    this.#bytes[i * RECORD_BYTES + 1] = flags;
+    this.#u16[i * U16_PER_RECORD + 1] = vcpu;
+    const u = i * U32_PER_RECORD;
+    this.#u32[u + 1] = vm;
+    this.#u32[u + 2] = gmem;
+    this.#u32[u + 3] = arg;
+    const f = i * F64_PER_RECORD;
+    this.#f64[f + 2] = address;
+    this.#f64[f + 3] = size;
+    this.#f64[f + 4] = extra;
+    this.length = i + 1;
+    return i;
+  }
+
+  appendFields(fields: RecordFields): number {
+    return this.append(
+      fields.kind,
+      fields.flags,
+      fields.vcpu,
+      fields.vm,
+      fields.gmem,
+      fields.arg,
+      fields.address,
+      fields.size,
+      fields.extra,
+    );
+  }
+
+  /** Copies record `i` into `into`, or a fresh object. */
+  read(i: number, into: RecordFields = blankFields()): RecordFields {
+    if (!(i >= 0 && i < this.length)) throw new RangeError(`record ${i} of ${this.length}`);
+    into.kind = this.#bytes[i * RECORD_BYTES] as number;
+    into.flags = this.#bytes[i * RECORD_BYTES + 1] as number;
+    into.vcpu = this.#u16[i * U16_PER_RECORD + 1] as number;
+    const u = i * U32_PER_RECORD;
+    into.vm = this.#u32[u + 1] as number;
+    into.gmem = this.#u32[u + 2] as number;
+    into.arg = this.#u32[u + 3] as number;
+    const f = i * F64_PER_RECORD;
+    into.address = this.#f64[f + 2] as number;
+    into.size = this.#f64[f + 3] as number;
+    into.extra = this.#f64[f + 4] as number;
+    return into;
+  }
+
+  opName(i: number): OpName {
+    return OP_NAMES[this.#bytes[i * RECORD_BYTES] as number] as OpName;
+  }
+
+  #grow(): void {
+    const bytes = new Uint8Array(this.#bytes.length * 2);
+    bytes.set(this.#bytes);
+    this.#bytes = bytes;
+    this.#u16 = new Uint16Array(bytes.buffer);
+    this.#u32 = new Uint32Array(bytes.buffer);
+    this.#f64 = new Float64Array(bytes.buffer);
+  }
+}
+
+export function blankFields(): RecordFields {
+  return { kind: 0, flags: 0, vcpu: 0, vm: 0, gmem: 0, arg: 0, address: 0, size: 0, extra: 0 };
+}
+
+export function hasFlag(flags: number, flag: keyof typeof FLAG): boolean {
+  return (flags & FLAG[flag]) !== 0;
+}

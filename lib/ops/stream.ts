@@ -1,0 +1,40 @@
+/**
+ * An op stream in memory: records and, beside them, the annotations engines do not look at.
+ */
+import { OpRecords } from './records.js';
+
+/** The rare annotations of one op. */
+export interface Notes {
+  derived?: boolean;
+  source?: string;
+  note?: string;
+}
+
+export class OpStream {
+  readonly records: OpRecords;
+  /** Microseconds an op happened at, by position; sparse streams have none. NaN: this op has no `t`. */
+  times: Float64Array | null = null;
+  readonly notes = new Map<number, Notes>();
+
+  constructor(records: OpRecords = new OpRecords()) {
+    this.records = records;
+  }
+
+  get length(): number {
+    return this.records.length;
+  }
+
+  time(i: number): number | undefined {
+    const t = this.times?.[i];
+    return t === undefined || Number.isNaN(t) ? undefined : t;
+  }
+
+  setTime(i: number, microseconds: number): void {
+    if (this.times === null || i >= this.times.length) {
+      const grown = new Float64Array(Math.max(1024, 2 * (i + 1))).fill(Number.NaN);
+      if (this.times !== null) grown.set(this.times);
+      this.times = grown;
+    }
+    this.times[i] = microseconds;
+  }
+}

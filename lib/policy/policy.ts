@@ -1,0 +1,86 @@
+/**
+ * A policy: a name and a frozen set of knobs. Users make their own from a preset and the knobs that differ.
+ */
+import { GmemError } from '../engine/error.js';
+import { type Arch, KNOB_NAMES, KNOBS, type KnobName, type Knobs } from '../spec/knobs.js';
+import { PRESET_NAMES, PRESETS, type PresetName } from './presets.js';
+
+export interface Policy {
+  readonly name: string;
+  readonly knobs: Knobs;
+}
+
+/** What a user may give where a policy is wanted: a preset's name, or a name with the knobs that differ from `base`. */
+export type PolicyInput =
+  | PresetName
+  | Policy
+  | { readonly name: string; readonly base?: PresetName; readonly knobs: Partial<Knobs> };
+
+/**
+ * Resolves a policy.
+ *
+ * @throws GmemError `ERR_GMEM_POLICY` for an unknown preset, knob or value; the message lists what is accepted.
+ */
+export function resolvePolicy(input: PolicyInput): Policy {
+  if (typeof input === 'string') return presetPolicy(input);
+  if (typeof input !== 'object' || input === null || typeof input.name !== 'string') {
+    throw new GmemError('ERR_GMEM_POLICY', 'a policy is a preset name or an object with name and knobs');
+  }
+  const base = presetPolicy(('base' in input ? input.base : undefined) ?? 'mainline-6.18').knobs;
+  const knobs: Record<string, unknown> = { ...base };
+  for (const [key, value] of Object.entries(input.knobs ?? {})) {
+    if (!KNOB_NAMES.includes(key as KnobName)) {
+      throw new GmemError(
+        'ERR_GMEM_POLICY',
+        `policy ${input.name}: unknown knob ${key}, accepted: ${KNOB_NAMES.join(', ')}`,
+      );
+    }
+    const accepted: readonly unknown[] = KNOBS[key as KnobName];
+    if (!accepted.includes(value)) {
+      throw new GmemError(
+        'ERR_GMEM_POLICY',
+        `policy ${input.name}: ${key} cannot be ${JSON.stringify(value)}, accepted: ${accepted.join(', ')}`,
+      );
+    }
+    knobs[key] = value;
+  }
+  return Object.freeze({ name: input.name, knobs: Object.freeze(knobs as unknown as Knobs) });
+}
+
+function presetPolicy(name: string): Policy {
+  if (!Object.hasOwn(PRESETS, name)) {
+    throw new GmemError(
+      'ERR_GMEM_POLICY',
+      `unknown policy ${JSON.stringify(name)}, accepted: ${PRESET_NAMES.join(', ')}`,
+    );
+  }
+  return Object.freeze({ name, knobs: PRESETS[name as PresetName].knobs });
+}
+
+const SUPPORTED: { readonly [K in KnobName]?: readonly Knobs[K][] } = {
+  hugepages: ['off', '2M'],
+  source: ['buddy'],
+  punch: ['split'],
+  conversion: ['discard'],
+  sharedOrder: ['4K', 'thp'],
+  splitTo: ['4K'],
+  merge: ['never'],
+  promote: ['none'],
+  preparedness: ['bitmap', 'uptodate', 'none'],
+  refs: ['counted'],
+  metadata: ['struct-page'],
+};
+const SUPPORTED_ARCHES: readonly Arch[] = ['none', 'snp'];
+
+/** Why the engines cannot run these knobs on this arch; `undefined` when they can. */
+export function unsupportedReason(knobs: Knobs, arch: Arch): string | undefined {
+  if (!SUPPORTED_ARCHES.includes(arch))
+    return `arch ${arch} is not simulated, there are: ${SUPPORTED_ARCHES.join(', ')}`;
+  for (const name of KNOB_NAMES) {
+    const values: readonly unknown[] | undefined = SUPPORTED[name];
+    if (values !== undefined && !values.includes(knobs[name])) {
+      return `${name} ${knobs[name]} is not simulated, there are: ${values.join(', ')}`;
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,63 @@
+/**
+ * The simulated counters, in the order of the counter array both engines fill. They are exact and deterministic:
+ * for one op stream, policy, arch and seed every engine reports the same numbers.
+ *
+ * `docs/counters.md` is generated from this table.
+ */
+export const COUNTERS = {
+  faults_4k: 'stage-2 leaves of 4K installed',
+  faults_2m: 'stage-2 leaves of 2M installed',
+  faults_1g: 'stage-2 leaves of 1G installed',
+  folios_allocated_4k: '4K folios added to gmem files (shared copies are not folios of the file)',
+  folios_allocated_2m: '2M folios added to gmem files',
+  folios_allocated_1g: '1G folios added to gmem files',
+  folios_freed_4k: '4K folios removed from gmem files',
+  folios_freed_2m: '2M folios removed from gmem files',
+  folios_freed_1g: '1G folios removed from gmem files',
+  fallbacks: 'orders the allocator refused for a gmem folio before it gave a smaller one',
+  prepares: 'calls of the arch prepare hook (snp)',
+  pages_cleared: 'pages the modelled kernel cleared: gmem pages and shared copies',
+  rmpupdate_4k: 'successful RMPUPDATEs of 4K entries, both directions',
+  rmpupdate_2m: 'successful RMPUPDATEs of 2M entries, both directions',
+  rmpupdate_failed: 'RMPUPDATEs that returned a nonzero code',
+  psmash: '2M RMP entries smashed into 512 4K entries',
+  pvalidate: 'PVALIDATE instructions that reached the RMP',
+  sept_add: 'TDX pages added before finalize',
+  sept_aug: 'TDX pages augmented at fault',
+  sept_demote: 'TDX S-EPT demotions',
+  sept_promote: 'TDX S-EPT promotions',
+  sept_remove: 'TDX S-EPT pages removed',
+  converts: 'convert ops that passed their argument checks',
+  converted_pages: 'pages whose kind a convert op changed',
+  convert_eagain: 'convert ops refused because a page was referenced',
+  exits: 'exits to userspace: conversions, memory faults, MMIO',
+  splits_2m: '2M folios split (events)',
+  splits_1g: '1G folios split (events)',
+  merges_2m: 'merges into a 2M folio (events)',
+  merges_1g: 'merges into a 1G folio (events)',
+  split_distinct_2m: 'distinct 2M ranges of a file whose folio was ever split',
+  split_distinct_1g: 'distinct 1G ranges of a file whose folio was ever split',
+  merge_distinct_2m: 'distinct 2M ranges of a file ever merged',
+  merge_distinct_1g: 'distinct 1G ranges of a file ever merged',
+  split_failed: 'splits refused because the folio was referenced',
+  promotions: '4K private mappings rebuilt as one huge mapping after a merge',
+  zaps_4k: 'stage-2 leaves of 4K removed',
+  zaps_2m: 'stage-2 leaves of 2M removed',
+  zaps_1g: 'stage-2 leaves of 1G removed',
+  host_leaves_4k: '4K leaves of the host table that holds only shared parts, at the end',
+  host_leaves_2m: '2M leaves of that table, at the end',
+  host_leaves_1g: '1G leaves of that table, at the end',
+  retained_pages_peak: 'private pages kept under a shared gfn, peak',
+  retained_pages_end: 'private pages kept under a shared gfn, at the end',
+  host_pages_peak: 'host pages held by gmem folios, shared copies, orphans and poison, peak',
+  host_pages_end: 'host pages held, at the end',
+  shared_copy_pages_peak: 'pages of shared copies outside gmem, peak (double allocation)',
+  stranded_pages_end: 'free pages in 2M blocks that an unmovable page keeps broken, at the end',
+  metadata_bytes_modelled_peak: 'modelled metadata of the pages held (struct page: 64 bytes each), peak',
+} as const;
+
+export type CounterName = keyof typeof COUNTERS;
+export const COUNTER_NAMES = Object.keys(COUNTERS) as CounterName[];
+
+/** Counter values by name, plus how often each errno was answered. */
+export type Counters = Record<CounterName, number> & { errors: Record<string, number> };

@@ -1,0 +1,38 @@
+/**
+ * The policy knobs and their values. A policy is one value for each; the native enum numbers are the positions in these
+ * lists. What each knob means is in docs/semantics.md.
+ */
+export const KNOBS = {
+  hugepages: ['off', '2M', '1G'],
+  fallback: [false, true],
+  source: ['buddy', 'pool'],
+  byAttributes: [false, true],
+  punch: ['split', 'zero', 'keep', 'refuse'],
+  vmmPunch: ['exact', 'whole-folio', 'never'],
+  conversion: ['discard', 'in-place'],
+  keepShared: [false, true],
+  sharedOrder: ['4K', 'thp', 'natural'],
+  splitTo: ['4K', 'minimal', 'none'],
+  merge: ['never', 'eager', 'deferred'],
+  promote: ['none', 'rebuild', 'sept'],
+  preparedness: ['bitmap', 'state', 'state-early', 'rmp', 'uptodate', 'none'],
+  refs: ['counted', 'frozen'],
+  pins: ['allow', 'forbid'],
+  poison: ['folio', 'page'],
+  lock: ['folio', 'invalidate-exclusive', 'invalidate-shared', 'pfn-only', 'dedicated', 'mmu-read', 'mainline'],
+  metadata: ['struct-page', 'hvo', 'structless'],
+  prepareErrno: ['EINVAL', 'EFAULT'],
+} as const;
+
+export type KnobName = keyof typeof KNOBS;
+export type KnobValue<K extends KnobName> = (typeof KNOBS)[K][number];
+export type Knobs = { readonly [K in KnobName]: KnobValue<K> };
+export const KNOB_NAMES = Object.keys(KNOBS) as KnobName[];
+
+/** What the guest's hardware does with private memory; chosen per run, not by the policy. */
+export const ARCHES = ['none', 'snp', 'tdx', 'pkvm'] as const;
+export type Arch = (typeof ARCHES)[number];
+
+/** Run-time switches of the `set` op and their values. */
+export const SWITCHES = { hugepages: KNOBS.hugepages } as const;
+export type SwitchName = keyof typeof SWITCHES;
