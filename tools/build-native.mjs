@@ -1,0 +1,69 @@
+/**
+ * Builds the native engine through cmake-js into build/Release, if its sources changed since the last time.
+ *
+ *     node tools/build-native.mjs [--tests]
+ *
+ * Also what an installed package runs when the binary it came with does not load. Needs cmake, a C++ compiler and make
+ * or ninja from the system; nothing is downloaded (package.json `binary.napi_versions` makes cmake-js use the headers
+ * of the node-api-headers package).
+ */
+import { spawnSync } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { withLock } from './build-lock.mjs';
+import { fail, filesBelow, fingerprint, ROOT, run, step } from './steps.mjs';
+
+export const LOCK = path.join(ROOT, 'build/.lock');
+const SPEC = 'build/generated/spec.gen.h';
+const ADDON = 'build/Release/gmem.node';
+const TESTS = 'build/Release/gmem_core_tests';
+
+function found(command) {
+  return spawnSync(command, ['--version'], { stdio: 'ignore' }).status === 0;
+}
+
+/** Ends with one line that says what to install when a tool is missing. */
+export function requireTools() {
+  const compiler = process.env.CXX;
+  const missing = [];
+  if (!found('cmake')) missing.push('cmake');
+  if (compiler !== undefined ? !found(compiler) : !found('g++') && !found('c++')) missing.push(compiler ?? 'g++');
+  if (!found('make') && !found('ninja')) missing.push('make');
+  if (missing.length > 0) fail(`${missing.join(', ')} not found: apt install cmake g++ make`);
+}
+
+/** Builds what is out of date: the addon, and with `tests` the C++ tests too. The caller holds the build lock. */
+export function buildNative({ tests = false } = {}) {
+  step('build/.spec-stamp', fingerprint(filesBelow('dist/lib/spec')), [SPEC], () =>
+    run(process.execPath, 'dist/lib/spec/native-header.js', SPEC),
+  );
+  const inputs = filesBelow('native', 'CMakeLists.txt', SPEC);
+  const has = (directory) => inputs.some((file) => file.startsWith(directory) && file.endsWith('.cc'));
+  const print = fingerprint(inputs, process.platform, process.arch, process.env.CXX ?? '', process.env.CXXFLAGS ?? '');
+  const build = (target) => {
+    requireTools();
+    const cli = createRequire(import.meta.url).resolve('cmake-js/bin/cmake-js');
+    const parallel = String(Math.min(8, availableParallelism()));
+    const place = ['-d', ROOT, '-O', path.join(ROOT, 'build'), '-l', 'warn', '-p', parallel];
+    run(process.execPath, cli, 'build', ...place, '--CDGMEM_TESTS=ON', '-T', target);
+  };
+  if (has('native/addon')) {
+    step('build/.addon-stamp', print, [ADDON], () => {
+      // A failed build leaves no binary that could pass for the new one.
+      rmSync(path.join(ROOT, ADDON), { force: true });
+      build('gmem');
+    });
+  }
+  if (tests && has('native/test')) step('build/.tests-stamp', print, [TESTS], () => build('gmem_core_tests'));
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  withLock(
+    LOCK,
+    () => buildNative({ tests: process.argv.includes('--tests') }),
+    () => process.stderr.write('waiting for another build\n'),
+  );
+}
