@@ -1,5 +1,5 @@
-# For those who expect node-gyp: one target that hands over to cmake-js, so that sources and flags stand in
-# CMakeLists.txt only. The package itself does not use this file and does not ship it.
+# For those who expect node-gyp (after npm run build:ts): one target that hands over to cmake-js, so that sources and
+# flags stand in CMakeLists.txt only. The package itself does not use this file and does not ship it.
 {
   "targets": [
     {
@@ -13,11 +13,7 @@
             "<!@(node -p \"require('fs').readdirSync('native',{recursive:true}).filter(f=>/\\.(cc|h)$/.test(f)).map(f=>'native/'+f).join(' ')\")"
           ],
           "outputs": ["<(module_root_dir)/build/<(CONFIGURATION_NAME)/gmem.node"],
-          "action": [
-            "node", "<(module_root_dir)/node_modules/cmake-js/bin/cmake-js", "build",
-            "-d", "<(module_root_dir)", "-O", "<(module_root_dir)/build/cmake-<(CONFIGURATION_NAME)",
-            "-B", "<(CONFIGURATION_NAME)", "-T", "gmem"
-          ]
+          "action": ["node", "<(module_root_dir)/tools/build-native.mjs", "--config", "<(CONFIGURATION_NAME)"]
         }
       ]
     }

@@ -1,7 +1,7 @@
 /**
- * Builds the native engine through cmake-js into build/Release, if its sources changed since the last time.
+ * Builds the native engine through cmake-js into build/<config>, if its sources changed since the last time.
  *
- *     node tools/build-native.mjs [--tests]
+ *     node tools/build-native.mjs [--tests] [--config Release|Debug|RelWithDebInfo]
  *
  * Also what an installed package runs when the binary it came with does not load. Needs cmake, a C++ compiler and make
  * or ninja from the system; nothing is downloaded (package.json `binary.napi_versions` makes cmake-js use the headers
@@ -13,13 +13,12 @@ import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { withLock } from './build-lock.mjs';
 import { fail, filesBelow, fingerprint, ROOT, run, step } from './steps.mjs';
 
 export const LOCK = path.join(ROOT, 'build/.lock');
 const SPEC = 'build/generated/spec.gen.h';
-const ADDON = 'build/Release/gmem.node';
-const TESTS = 'build/Release/gmem_core_tests';
 
 function found(command) {
   return spawnSync(command, ['--version'], { stdio: 'ignore' }).status === 0;
@@ -36,34 +35,39 @@ export function requireTools() {
 }
 
 /** Builds what is out of date: the addon, and with `tests` the C++ tests too. The caller holds the build lock. */
-export function buildNative({ tests = false } = {}) {
+export function buildNative({ tests = false, config = 'Release' } = {}) {
   step('build/.spec-stamp', fingerprint(filesBelow('dist/lib/spec')), [SPEC], () =>
     run(process.execPath, 'dist/lib/spec/native-header.js', SPEC),
   );
   const inputs = filesBelow('native', 'CMakeLists.txt', SPEC);
   const has = (directory) => inputs.some((file) => file.startsWith(directory) && file.endsWith('.cc'));
   const print = fingerprint(inputs, process.platform, process.arch, process.env.CXX ?? '', process.env.CXXFLAGS ?? '');
+  // CMake's own files stay out of build/ itself, where node-gyp keeps a Makefile.
+  const scratch = path.join(ROOT, `build/cmake-${config}`);
   const build = (target) => {
     requireTools();
     const cli = createRequire(import.meta.url).resolve('cmake-js/bin/cmake-js');
     const parallel = String(Math.min(8, availableParallelism()));
-    const place = ['-d', ROOT, '-O', path.join(ROOT, 'build'), '-l', 'warn', '-p', parallel];
+    const place = ['-d', ROOT, '-O', scratch, '-B', config, '-l', 'warn', '-p', parallel];
     run(process.execPath, cli, 'build', ...place, '--CDGMEM_TESTS=ON', '-T', target);
   };
-  if (has('native/addon')) {
-    step('build/.addon-stamp', print, [ADDON], () => {
+  const made = (target, file) => {
+    const output = `build/${config}/${file}`;
+    step(`build/.${config}-${target}-stamp`, print, [output], () => {
       // A failed build leaves no binary that could pass for the new one.
-      rmSync(path.join(ROOT, ADDON), { force: true });
-      build('gmem');
+      rmSync(path.join(ROOT, output), { force: true });
+      build(target);
     });
-  }
-  if (tests && has('native/test')) step('build/.tests-stamp', print, [TESTS], () => build('gmem_core_tests'));
+  };
+  if (has('native/addon')) made('gmem', 'gmem.node');
+  if (tests && has('native/test')) made('gmem_core_tests', 'gmem_core_tests');
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const { values } = parseArgs({ options: { tests: { type: 'boolean' }, config: { type: 'string' } } });
   withLock(
     LOCK,
-    () => buildNative({ tests: process.argv.includes('--tests') }),
+    () => buildNative(values),
     () => process.stderr.write('waiting for another build\n'),
   );
 }
