@@ -10,6 +10,9 @@ const F64_PER_RECORD = RECORD_BYTES / 8;
 const U32_PER_RECORD = RECORD_BYTES / 4;
 const U16_PER_RECORD = RECORD_BYTES / 2;
 
+/** Records one stream can hold: a typed array ends at 4 GiB. */
+export const MAX_RECORDS = Math.floor(2 ** 32 / RECORD_BYTES);
+
 /** Decoded fields of one record, in the units of the record (bytes and ids). */
 export interface RecordFields {
   kind: number;
@@ -102,6 +105,13 @@ export class OpRecords {
     );
   }
 
+  /** Appends every record of another array. */
+  appendAll(other: OpRecords): void {
+    this.reserve(this.length + other.length);
+    this.#bytes.set(other.bytes.subarray(0, other.length * RECORD_BYTES), this.length * RECORD_BYTES);
+    this.length += other.length;
+  }
+
   /** Copies record `i` into `into`, or a fresh object. */
   read(i: number, into: RecordFields = blankFields()): RecordFields {
     if (!(i >= 0 && i < this.length)) throw new RangeError(`record ${i} of ${this.length}`);
@@ -123,9 +133,24 @@ export class OpRecords {
     return OP_NAMES[this.#bytes[i * RECORD_BYTES] as number] as OpName;
   }
 
+  /**
+   * Makes room for `capacity` records in all, so that a reader can fill `bytes` itself and then set `length`.
+   *
+   * @throws RangeError beyond MAX_RECORDS.
+   */
+  reserve(capacity: number): void {
+    if (capacity > MAX_RECORDS) throw new RangeError(`a stream holds at most ${MAX_RECORDS} ops`);
+    if (capacity * RECORD_BYTES > this.#bytes.length) this.#resize(capacity);
+  }
+
   #grow(): void {
-    const bytes = new Uint8Array(this.#bytes.length * 2);
-    bytes.set(this.#bytes);
+    if (this.length >= MAX_RECORDS) throw new RangeError(`a stream holds at most ${MAX_RECORDS} ops`);
+    this.#resize(Math.min(this.length * 2, MAX_RECORDS));
+  }
+
+  #resize(capacity: number): void {
+    const bytes = new Uint8Array(capacity * RECORD_BYTES);
+    bytes.set(this.#bytes.subarray(0, this.length * RECORD_BYTES));
     this.#bytes = bytes;
     this.#u16 = new Uint16Array(bytes.buffer);
     this.#u32 = new Uint32Array(bytes.buffer);

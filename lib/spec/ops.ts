@@ -52,34 +52,38 @@ export const ID_LIMITS = {
 export type IdName = keyof typeof ID_LIMITS;
 export type Field = 'vcpu' | 'vm' | 'gmem' | 'arg' | 'address' | 'size' | 'extra';
 
+/**
+ * One key of an op. Without a `default` the key is required. A key is written even where it has its default value,
+ * unless it is `implicit`.
+ */
 export type KeySpec =
   /** Bounded identifier or small number, in an integer field. */
-  | { type: 'id'; of: IdName; field: Field; default?: number }
+  | { type: 'id'; of: IdName; field: Field; default?: number; implicit?: boolean }
   /** Safe integer quantity (bytes unless the op says otherwise), in an f64 field. */
-  | { type: 'quantity'; field: 'address' | 'size' | 'extra'; default?: number }
+  | { type: 'quantity'; field: 'address' | 'size' | 'extra'; default?: number; implicit?: boolean }
   /** Flag bit, set when the key is true. */
   | { type: 'boolean'; flag: keyof typeof FLAG; inverted?: boolean; default: boolean }
   /** Flag bit, set for the second value. */
   | { type: 'choice'; flag: keyof typeof FLAG; values: readonly [string, string]; default?: string }
   /** Position in `values`, in a field. */
-  | { type: 'enum'; field: 'arg' | 'extra'; values: readonly string[]; default?: string }
+  | { type: 'enum'; field: 'arg' | 'extra'; values: readonly string[]; default?: string; implicit?: boolean }
   /** `create` flags: a list of names, or the raw bits. */
   | { type: 'createFlags'; field: 'extra'; default: number }
   /** Value of the `set` op: one of the values of the switch its `key` names. */
   | { type: 'switchValue'; field: 'extra' };
 
-const VM: KeySpec = { type: 'id', of: 'vm', field: 'vm', default: 0 };
-const VCPU: KeySpec = { type: 'id', of: 'vcpu', field: 'vcpu', default: 0 };
-const GMEM: KeySpec = { type: 'id', of: 'gmem', field: 'gmem', default: 0 };
-const GPA: KeySpec = { type: 'quantity', field: 'address' };
-const OFFSET: KeySpec = { type: 'quantity', field: 'address' };
-const SIZE: KeySpec = { type: 'quantity', field: 'size' };
-const BYTE: KeySpec = { type: 'id', of: 'byte', field: 'arg' };
-const ORDER: KeySpec = { type: 'id', of: 'order', field: 'arg' };
-const WRITE: KeySpec = { type: 'boolean', flag: 'write', default: false };
-const TO: KeySpec = { type: 'choice', flag: 'private', values: ['shared', 'private'] };
+const VM = { type: 'id', of: 'vm', field: 'vm', default: 0 } as const satisfies KeySpec;
+const VCPU = { type: 'id', of: 'vcpu', field: 'vcpu', default: 0 } as const satisfies KeySpec;
+const GMEM = { type: 'id', of: 'gmem', field: 'gmem', default: 0 } as const satisfies KeySpec;
+const GPA = { type: 'quantity', field: 'address' } as const satisfies KeySpec;
+const OFFSET = { type: 'quantity', field: 'address' } as const satisfies KeySpec;
+const SIZE = { type: 'quantity', field: 'size' } as const satisfies KeySpec;
+const BYTE = { type: 'id', of: 'byte', field: 'arg' } as const satisfies KeySpec;
+const ORDER = { type: 'id', of: 'order', field: 'arg' } as const satisfies KeySpec;
+const WRITE = { type: 'boolean', flag: 'write', default: false } as const satisfies KeySpec;
+const TO = { type: 'choice', flag: 'private', values: ['shared', 'private'] } as const satisfies KeySpec;
 /** Reads accept the `byte` of their write twin and do not look at it. */
-const READ_BYTE: KeySpec = { ...BYTE, default: 0 };
+const READ_BYTE = { ...BYTE, default: 0, implicit: true } as const satisfies KeySpec;
 
 /** Contents a conversion asks for; `unspecified` is the absence of the key. */
 export const CONTENTS = ['unspecified', 'zero', 'preserve'] as const;
@@ -122,10 +126,12 @@ export const OPS = {
   finalize: { vm: VM },
   convert: {
     vm: VM,
+    /** Who asked; the traces carry it, no engine looks at it. */
+    vcpu: VCPU,
     gpa: GPA,
     size: SIZE,
     to: TO,
-    content: { type: 'enum', field: 'arg', values: CONTENTS, default: 'unspecified' },
+    content: { type: 'enum', field: 'arg', values: CONTENTS, default: 'unspecified', implicit: true },
   },
   attributes: { vm: VM, gpa: GPA, size: SIZE, to: TO },
   'guest-write': { vm: VM, vcpu: VCPU, gpa: GPA, size: SIZE, byte: BYTE },
@@ -165,7 +171,7 @@ export const OPS = {
     vm: VM,
     vcpu: VCPU,
     gpa: GPA,
-    size: { type: 'quantity', field: 'size', default: 4096 },
+    size: { type: 'quantity', field: 'size', default: 4096, implicit: true },
     write: WRITE,
   },
 } as const satisfies Record<string, Record<string, KeySpec>>;

@@ -1,0 +1,44 @@
+/**
+ * A trace that creates and binds nothing gets one VM's memory: one gmem file and one slot from gpa 0 that reach over
+ * every address it names, rounded up to 1 GiB.
+ *
+ * One slot on purpose. On a PC, RAM pauses below 4 GiB for the devices and goes on above; a log shows no layout, so the
+ * slot lies over that hole too. The pages of the hole are never used, and cost nothing: a gmem file is sparse. gpa and
+ * file offset are the same number, so huge pages are as aligned as the guest's own addresses.
+ */
+import { OpRecords } from '../ops/records.js';
+import { OpStream } from '../ops/stream.js';
+import { OP_KIND } from '../spec/ops.js';
+import { extentOf } from './extent.js';
+
+const GIB = 2 ** 30;
+
+export interface Fit {
+  readonly stream: OpStream;
+  readonly fitted: boolean;
+}
+
+/**
+ * @returns the stream itself if it creates or binds anything, names several VMs or files (which of them would own the
+ *   memory?), or names no reachable address; else a new one that begins with create and bind.
+ */
+export function fitStream(stream: OpStream): Fit {
+  const extent = extentOf(stream);
+  const end = Math.max(extent.gpaEnd, extent.offsetEnd);
+  const settled = extent.ops.create !== undefined || extent.ops.bind !== undefined;
+  if (settled || end === 0 || extent.vms.length > 1 || extent.gmems.length > 1) return { stream, fitted: false };
+  const vm = extent.vms[0] ?? 0;
+  const gmem = extent.gmems[0] ?? 0;
+  const size = Math.ceil(end / GIB) * GIB;
+  const records = new OpRecords(stream.length + 2);
+  records.append(OP_KIND.create, 0, 0, vm, gmem, 0, 0, size, 0);
+  records.append(OP_KIND.bind, 0, 0, vm, gmem, 0, 0, size, 0);
+  records.appendAll(stream.records);
+  const fitted = new OpStream(records);
+  for (let i = 0; i < stream.length; i += 1) {
+    const t = stream.time(i);
+    if (t !== undefined) fitted.setTime(i + 2, t);
+  }
+  for (const [i, notes] of stream.notes) fitted.notes.set(i + 2, notes);
+  return { stream: fitted, fitted: true };
+}
