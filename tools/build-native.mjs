@@ -1,9 +1,9 @@
 /**
  * Builds the native engine through cmake-js into build/<config>, if its sources changed since the last time.
  *
- *     node tools/build-native.mjs [--tests] [--config Release|Debug|RelWithDebInfo]
+ *     node tools/build-native.mjs [--tests] [--config Release|Debug|RelWithDebInfo] [--unless-it-loads]
  *
- * Also what an installed package runs when the binary it came with does not load. Needs cmake, a C++ compiler and make
+ * An installed package runs it (--unless-it-loads: whatever the stamp says) when its binary does not load. Needs cmake, a C++ compiler and make
  * or ninja from the system; nothing is downloaded (package.json `binary.napi_versions` makes cmake-js use the headers
  * of the node-api-headers package).
  */
@@ -34,8 +34,23 @@ export function requireTools() {
   if (missing.length > 0) fail(`${missing.join(', ')} not found: apt install cmake g++ make`);
 }
 
+function loads(addon) {
+  try {
+    createRequire(import.meta.url)(path.join(ROOT, addon));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Builds what is out of date: the addon, and with `tests` the C++ tests too. The caller holds the build lock. */
-export function buildNative({ tests = false, config = 'Release' } = {}) {
+export function buildNative({ tests = false, config = 'Release', 'unless-it-loads': unlessItLoads = false } = {}) {
+  if (unlessItLoads) {
+    const addon = `build/${config}/gmem.node`;
+    if (loads(addon)) return;
+    // Whatever the stamp says: it is no use here.
+    rmSync(path.join(ROOT, addon), { force: true });
+  }
   step('build/.spec-stamp', fingerprint(filesBelow('dist/lib/spec')), [SPEC], () =>
     run(process.execPath, 'dist/lib/spec/native-header.js', SPEC),
   );
@@ -64,7 +79,9 @@ export function buildNative({ tests = false, config = 'Release' } = {}) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const { values } = parseArgs({ options: { tests: { type: 'boolean' }, config: { type: 'string' } } });
+  const { values } = parseArgs({
+    options: { tests: { type: 'boolean' }, config: { type: 'string' }, 'unless-it-loads': { type: 'boolean' } },
+  });
   withLock(
     LOCK,
     () => buildNative(values),

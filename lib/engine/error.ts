@@ -16,6 +16,8 @@ export type GmemErrorCode =
   | 'ERR_GMEM_INPUT'
   /** The engine was closed. */
   | 'ERR_GMEM_CLOSED'
+  /** The engine is in the middle of an asynchronous run. */
+  | 'ERR_GMEM_BUSY'
   /** The native addon could not be loaded. */
   | 'ERR_GMEM_ADDON'
   /** The running kernel or machine lacks what was asked for. */

@@ -2,6 +2,7 @@
  * A policy: a name and a frozen set of knobs. Users make their own from a preset and the knobs that differ.
  */
 import { GmemError } from '../engine/error.js';
+import { shown } from '../ops/problems.js';
 import { type Arch, KNOB_NAMES, KNOBS, type KnobName, type Knobs } from '../spec/knobs.js';
 import { PRESET_NAMES, PRESETS, type PresetName } from './presets.js';
 
@@ -16,6 +17,8 @@ export type PolicyInput =
   | Policy
   | { readonly name: string; readonly base?: PresetName; readonly knobs: Partial<Knobs> };
 
+const POLICY_KEYS: readonly string[] = ['name', 'base', 'knobs'];
+
 /**
  * Resolves a policy.
  *
@@ -26,20 +29,28 @@ export function resolvePolicy(input: PolicyInput): Policy {
   if (typeof input !== 'object' || input === null || typeof input.name !== 'string') {
     throw new GmemError('ERR_GMEM_POLICY', 'a policy is a preset name or an object with name and knobs');
   }
+  for (const key of Object.keys(input)) {
+    if (!POLICY_KEYS.includes(key)) {
+      throw new GmemError(
+        'ERR_GMEM_POLICY',
+        `policy ${input.name}: unknown key ${shown(key)}, accepted: ${POLICY_KEYS.join(', ')}`,
+      );
+    }
+  }
   const base = presetPolicy(('base' in input ? input.base : undefined) ?? 'mainline-6.18').knobs;
   const knobs: Record<string, unknown> = { ...base };
   for (const [key, value] of Object.entries(input.knobs ?? {})) {
     if (!KNOB_NAMES.includes(key as KnobName)) {
       throw new GmemError(
         'ERR_GMEM_POLICY',
-        `policy ${input.name}: unknown knob ${key}, accepted: ${KNOB_NAMES.join(', ')}`,
+        `policy ${input.name}: unknown knob ${shown(key)}, accepted: ${KNOB_NAMES.join(', ')}`,
       );
     }
     const accepted: readonly unknown[] = KNOBS[key as KnobName];
     if (!accepted.includes(value)) {
       throw new GmemError(
         'ERR_GMEM_POLICY',
-        `policy ${input.name}: ${key} cannot be ${JSON.stringify(value)}, accepted: ${accepted.join(', ')}`,
+        `policy ${input.name}: ${key} cannot be ${shown(value)}, accepted: ${accepted.join(', ')}`,
       );
     }
     knobs[key] = value;
@@ -49,10 +60,7 @@ export function resolvePolicy(input: PolicyInput): Policy {
 
 function presetPolicy(name: string): Policy {
   if (!Object.hasOwn(PRESETS, name)) {
-    throw new GmemError(
-      'ERR_GMEM_POLICY',
-      `unknown policy ${JSON.stringify(name)}, accepted: ${PRESET_NAMES.join(', ')}`,
-    );
+    throw new GmemError('ERR_GMEM_POLICY', `unknown policy ${shown(name)}, accepted: ${PRESET_NAMES.join(', ')}`);
   }
   return Object.freeze({ name, knobs: PRESETS[name as PresetName].knobs });
 }
