@@ -1,0 +1,87 @@
+/**
+ * The launch phase: kvm_gmem_populate with SNP's launch update as its callback, and its end (docs/semantics.md,
+ * section 10).
+ */
+import { hasFlag, type RecordFields } from '../ops/records.js';
+import type { Errno } from '../spec/errnos.js';
+import { ORDER_2M, PAGE_BYTES } from '../spec/units.js';
+import { ensurePage } from './folios.js';
+import { BLOCK_PAGES } from './frames.js';
+import { type Block, blockOf, pageAt, type Slot } from './model.js';
+import { mappingOrder } from './prepare.js';
+import { validRange } from './ranges.js';
+import { OK, type Reply, refuse } from './reply.js';
+import { indexOf, slotAt } from './slots.js';
+import type { State } from './state.js';
+
+export function finalize(state: State, op: RecordFields): Reply {
+  const vm = state.vm(op.vm);
+  if (vm === undefined) return refuse('EBADF');
+  if (vm.finalized) return refuse('EINVAL');
+  vm.finalized = true;
+  return OK;
+}
+
+export function populate(state: State, op: RecordFields): Reply {
+  const vm = state.vm(op.vm);
+  if (vm === undefined) return refuse('EBADF');
+  if (!validRange(op.address, op.size) || vm.finalized) return refuse('EINVAL');
+  const first = op.address / PAGE_BYTES;
+  const slot = slotAt(vm, first);
+  if (slot === undefined) return refuse('EINVAL');
+  if (!slot.file.open) return refuse('EFAULT');
+  const end = Math.min(first + op.size / PAGE_BYTES, slot.firstGfn + slot.pages);
+  const absent = hasFlag(op.flags, 'absent');
+  let gfn = first;
+  while (gfn < end) {
+    const step = populateStep(state, slot, gfn, end, op.arg, absent);
+    if (typeof step !== 'number') {
+      if (gfn === first) return refuse(step);
+      break;
+    }
+    gfn += step;
+  }
+  return { values: { done: gfn - first } };
+}
+
+/** One step from `gfn`. @returns its pages, or why it was refused. */
+function populateStep(
+  state: State,
+  slot: Slot,
+  gfn: number,
+  end: number,
+  fill: number,
+  absent: boolean,
+): number | Errno {
+  const tracked = state.knobs.preparedness !== 'none';
+  const index = indexOf(slot, gfn);
+  if (absent && state.knobs.lock === 'mainline') return 'ENOMEM';
+  if (!ensurePage(state, slot.file, index)) return 'ENOMEM';
+  if (state.frames.poisoned.has(pageAt(slot.file, index))) return 'EHWPOISON';
+  const block = blockOf(slot.file, index) as Block;
+  const at = index % BLOCK_PAGES;
+  if (tracked && block.marked[at] === 1) return 'EEXIST';
+  const kinds = slot.vm.kinds;
+  if (kinds.at(gfn) !== 'private') return 'EINVAL';
+  const huge =
+    mappingOrder(slot, index, block.hugeFolio) === ORDER_2M &&
+    at === 0 &&
+    gfn + BLOCK_PAGES <= end &&
+    kinds.uniform(gfn, gfn + BLOCK_PAGES, 'private');
+  const pages = huge ? BLOCK_PAGES : 1;
+  for (let page = at; page < at + pages; page += 1) {
+    if (tracked && block.marked[page] === 1) return 'EEXIST';
+    if (state.rmp.assigned(block.pfn[page] as number)) return 'EEXIST';
+  }
+  if (absent) return 'EFAULT';
+  const pfns = block.pfn.subarray(at, at + pages);
+  for (const pfn of pfns) if (!state.contents.write(pfn, 0, PAGE_BYTES, fill)) return 'ENOMEM';
+  for (const [page, pfn] of pfns.entries()) {
+    if (state.arch === 'snp') {
+      state.rmp.makePrivate4k(pfn, slot.vm.asid, gfn + page, true);
+      state.rmp.launched(pfn);
+    }
+    block.marked[at + page] = 1;
+  }
+  return pages;
+}

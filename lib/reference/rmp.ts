@@ -1,0 +1,149 @@
+/**
+ * The reverse map table of SEV-SNP: for each pfn who it is assigned to, at which gfn, and in entries of which size. It
+ * answers as the hardware does; who calls it, and when, is the kernel's business (prepare.ts, punch.ts, ...).
+ *
+ * Primary state: per pfn an ASID (0: not assigned), gfn, validated and immutable flag; per 2M block of pfns whether the
+ * 512 entries are one 2M entry. Invariants: a 2M entry has all 512 pages assigned to one ASID, at consecutive gfns from
+ * an aligned one.
+ */
+import { BLOCK_PAGES } from './frames.js';
+import type { Tally } from './tally.js';
+
+/** Result codes of RMPUPDATE. */
+export const RMP_CODE = { ok: 0, input: 1, overlap: 4 } as const;
+
+/** Result codes of PVALIDATE as Linux reports them; 255 is the carry flag, "no update". */
+export const PVALIDATE_CODE = { ok: 0, input: 1, sizeMismatch: 6, noUpdate: 255 } as const;
+
+export class RmpBlock {
+  /** The 512 entries are one 2M entry. */
+  huge = false;
+  readonly asid = new Uint16Array(BLOCK_PAGES);
+  readonly gfn = new Float64Array(BLOCK_PAGES);
+  readonly validated = new Uint8Array(BLOCK_PAGES);
+  readonly immutable = new Uint8Array(BLOCK_PAGES);
+}
+
+export interface RmpEntry {
+  readonly asid: number;
+  readonly gfn: number;
+  readonly huge: boolean;
+  readonly validated: boolean;
+  readonly immutable: boolean;
+}
+
+export class Rmp {
+  /** By pfn block, created at the first update. */
+  readonly blocks = new Map<number, RmpBlock>();
+  readonly #tally: Tally;
+
+  constructor(tally: Tally) {
+    this.#tally = tally;
+  }
+
+  /** @returns undefined for a page that is not assigned. */
+  lookup(pfn: number): RmpEntry | undefined {
+    const [block, at] = this.#find(pfn);
+    const asid = block?.asid[at];
+    if (block === undefined || asid === undefined || asid === 0) return undefined;
+    return {
+      asid,
+      gfn: block.gfn[at] as number,
+      huge: block.huge,
+      validated: block.validated[at] === 1,
+      immutable: block.immutable[at] === 1,
+    };
+  }
+
+  assigned(pfn: number): boolean {
+    const [block, at] = this.#find(pfn);
+    return block !== undefined && block.asid[at] !== 0;
+  }
+
+  /** RMPUPDATE of a 4K entry to private; it loses `validated`. */
+  makePrivate4k(pfn: number, asid: number, gfn: number, immutable = false): number {
+    const [block, at] = this.#ensure(pfn);
+    if (block.huge) return this.#failed(RMP_CODE.overlap);
+    this.#store(block, at, asid, gfn, immutable);
+    this.#tally.rmpupdate_4k += 1;
+    return RMP_CODE.ok;
+  }
+
+  /** RMPUPDATE of a 2M entry to private, gfn being that of the first page. */
+  makePrivate2m(pfn: number, asid: number, gfn: number): number {
+    const [block, at] = this.#ensure(pfn);
+    if (at !== 0 || gfn % BLOCK_PAGES !== 0) return this.#failed(RMP_CODE.input);
+    if (block.asid.some((owner) => owner !== 0)) return this.#failed(RMP_CODE.overlap);
+    for (let i = 0; i < BLOCK_PAGES; i += 1) this.#store(block, i, asid, gfn + i, false);
+    block.huge = true;
+    this.#tally.rmpupdate_2m += 1;
+    return RMP_CODE.ok;
+  }
+
+  makeShared4k(pfn: number): number {
+    const [block, at] = this.#ensure(pfn);
+    if (block.huge) return this.#failed(RMP_CODE.overlap);
+    this.#store(block, at, 0, 0, false);
+    this.#tally.rmpupdate_4k += 1;
+    return RMP_CODE.ok;
+  }
+
+  makeShared2m(pfn: number): number {
+    const [block, at] = this.#ensure(pfn);
+    if (at !== 0) return this.#failed(RMP_CODE.input);
+    if (!block.huge) return this.#failed(RMP_CODE.overlap);
+    for (let i = 0; i < BLOCK_PAGES; i += 1) this.#store(block, i, 0, 0, false);
+    block.huge = false;
+    this.#tally.rmpupdate_2m += 1;
+    return RMP_CODE.ok;
+  }
+
+  /** Turns the 2M entry around `pfn` into 512 4K entries, which inherit its validated flag. */
+  psmash(pfn: number): void {
+    const [block] = this.#ensure(pfn);
+    block.huge = false;
+    this.#tally.psmash += 1;
+  }
+
+  /** The firmware is done with a launch page: validated, no longer immutable. */
+  launched(pfn: number): void {
+    const [block, at] = this.#ensure(pfn);
+    block.immutable[at] = 0;
+    block.validated[at] = 1;
+  }
+
+  /** PVALIDATE of the entry around `pfn`, whatever its size. @returns a PVALIDATE_CODE. */
+  validate(pfn: number): number {
+    const [block, at] = this.#ensure(pfn);
+    if (block.validated[at] === 1) return PVALIDATE_CODE.noUpdate;
+    if (block.huge) block.validated.fill(1);
+    else block.validated[at] = 1;
+    return PVALIDATE_CODE.ok;
+  }
+
+  #store(block: RmpBlock, at: number, asid: number, gfn: number, immutable: boolean): void {
+    block.asid[at] = asid;
+    block.gfn[at] = gfn;
+    block.validated[at] = 0;
+    block.immutable[at] = immutable ? 1 : 0;
+  }
+
+  #failed(code: number): number {
+    this.#tally.rmpupdate_failed += 1;
+    return code;
+  }
+
+  #find(pfn: number): [RmpBlock | undefined, number] {
+    return [this.blocks.get(Math.floor(pfn / BLOCK_PAGES)), pfn % BLOCK_PAGES];
+  }
+
+  #ensure(pfn: number): [RmpBlock, number] {
+    const number = Math.floor(pfn / BLOCK_PAGES);
+    let block = this.blocks.get(number);
+    if (block === undefined) {
+      block = new RmpBlock();
+      this.blocks.set(number, block);
+    }
+    return [block, pfn % BLOCK_PAGES];
+  }
+}
