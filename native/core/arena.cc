@@ -1,0 +1,78 @@
+#include "core/arena.h"
+
+#include <sys/mman.h>
+
+#include <cstring>
+
+namespace gmem {
+
+Arena::Arena(Pages total, bool enabled, uint64_t resident_limit_bytes)
+    : enabled_(enabled),
+      limit_pages_(resident_limit_bytes >> kPageShift),
+      pages_(enabled ? total.value : 0),
+      written_(enabled ? total.value >> kBlockShift : 0),
+      advised_(enabled ? total.value >> kBlockShift : 0) {}
+
+void Arena::clear_page(Pfn pfn) {
+  if (!enabled_ || !written_[pfn.block()].test(pfn.in_block())) return;
+  std::memset(pages_[pfn.value].bytes, 0, kPageBytes);
+}
+
+void Arena::clear_block(Pfn first) {
+  if (!enabled_) return;
+  const Bitmap512& written = written_[first.block()];
+  if (written.none()) return;
+  if (written.all()) {
+    std::memset(pages_[first.value].bytes, 0, kBlockBytes);
+    return;
+  }
+  for (uint32_t i = written.next_set(0); i < kBlockPages; i = written.next_set(i + 1)) clear_page(first + Pages{i});
+}
+
+void Arena::drop_page(Pfn pfn) {
+  if (!enabled_) return;
+  Bitmap512& written = written_[pfn.block()];
+  if (!written.test(pfn.in_block())) return;
+  written.clear(pfn.in_block());
+  --written_pages_;
+  madvise(pages_[pfn.value].bytes, kPageBytes, MADV_DONTNEED);
+}
+
+void Arena::drop_block(Pfn first) {
+  if (!enabled_) return;
+  Bitmap512& written = written_[first.block()];
+  if (written.none()) return;
+  written_pages_ -= written.count();
+  written.fill(false);
+  madvise(pages_[first.value].bytes, kBlockBytes, MADV_DONTNEED);
+}
+
+bool Arena::write(Pfn pfn, uint32_t offset, uint32_t bytes, uint8_t value, bool huge_folio) {
+  if (!enabled_) return true;
+  const uint64_t block = pfn.block();
+  Bitmap512& written = written_[block];
+  if (huge_folio && !advised_[block] && written.none() && advised_blocks_ < kMostAdvised) {
+    madvise(pages_[block << kBlockShift].bytes, kBlockBytes, MADV_HUGEPAGE);
+    advised_[block] = true;
+    ++advised_blocks_;
+  }
+  if (!written.test(pfn.in_block())) {
+    if (written_pages_ >= limit_pages_) return false;
+    written.set(pfn.in_block());
+    ++written_pages_;
+  }
+  std::memset(pages_[pfn.value].bytes + offset, value, bytes);
+  return true;
+}
+
+bool Arena::read_uniform(Pfn pfn, uint32_t offset, uint32_t bytes, uint8_t& value) const {
+  if (!enabled_ || !written_[pfn.block()].test(pfn.in_block())) {
+    value = 0;
+    return true;
+  }
+  const uint8_t* from = pages_[pfn.value].bytes + offset;
+  value = *from;
+  return bytes == 1 || std::memcmp(from, from + 1, bytes - 1) == 0;
+}
+
+}  // namespace gmem

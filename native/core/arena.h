@@ -1,0 +1,56 @@
+// The contents of the frames: one anonymous mapping as large as host memory, resident only where bytes were written.
+//
+// Stored: the mapping, and a bit a frame that says "may hold bytes other than zero". A frame without the bit reads as
+// zero without being touched, so clearing it is free; that saving is a host figure, not a modelled one. Frames given
+// back to the allocator are handed back to the machine (MADV_DONTNEED) and lose the bit: no byte outlives its owner.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "core/bitmap512.h"
+#include "core/units.h"
+#include "core/virtual_array.h"
+
+namespace gmem {
+
+class Arena {
+ public:
+  // `enabled` false: no contents, every query below answers as if all bytes were zero.
+  Arena(Pages total, bool enabled, uint64_t resident_limit_bytes);
+
+  bool enabled() const { return enabled_; }
+
+  // Makes the frames read as zero.
+  void clear_page(Pfn pfn);
+  void clear_block(Pfn first);
+  // The frames have no owner any more.
+  void drop_page(Pfn pfn);
+  void drop_block(Pfn first);
+
+  // Sets `bytes` bytes from `offset` in the frame. Returns false when that would exceed the resident limit. The first
+  // write to a frame of a 2M folio asks the machine for one 2M page behind the whole folio.
+  bool write(Pfn pfn, uint32_t offset, uint32_t bytes, uint8_t value, bool huge_folio);
+  // True when all of them are equal; then `value` is what they are.
+  bool read_uniform(Pfn pfn, uint32_t offset, uint32_t bytes, uint8_t& value) const;
+
+  uint64_t resident_bytes() const { return written_pages_ * kPageBytes; }
+
+ private:
+  // Each advised block may cost two mappings of the kernel's default 65 530.
+  static constexpr uint32_t kMostAdvised = 16384;
+
+  struct Page {
+    uint8_t bytes[kPageBytes];
+  };
+
+  bool enabled_;
+  uint64_t limit_pages_;
+  uint64_t written_pages_ = 0;
+  uint32_t advised_blocks_ = 0;
+  VirtualArray<Page> pages_;
+  VirtualArray<Bitmap512> written_;
+  VirtualArray<bool> advised_;
+};
+
+}  // namespace gmem

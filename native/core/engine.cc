@@ -1,0 +1,143 @@
+#include "core/engine.h"
+
+#include <algorithm>
+#include <new>
+
+#include "core/outcome.h"
+
+namespace gmem {
+
+namespace {
+Pages whole_blocks(uint64_t bytes) {
+  const uint64_t blocks = bytes / kBlockBytes;
+  return {(blocks == 0 ? 1 : blocks) * kBlockPages};
+}
+}  // namespace
+
+Engine::Engine(const EngineOptions& options)
+    : knobs_(options.knobs),
+      arch_(options.arch),
+      snp_(options.arch == spec::Arch::kSnp),
+      initially_private_(options.arch == spec::Arch::kSnp || options.arch == spec::Arch::kTdx),
+      seed_(options.seed),
+      hugepages_now_(options.knobs.hugepages),
+      frames_(whole_blocks(options.memory_bytes)),
+      arena_(frames_.total(), options.contents, options.resident_limit_bytes),
+      rmp_(snp_ ? frames_.total() : Pages{0}),
+      vms_(spec::kLimitVm + 1),
+      files_by_id_(spec::kLimitGmem + 1, nullptr) {}
+
+void Engine::run(const spec::OpRecord* ops, uint64_t count_of_ops, spec::OutcomeRecord* outcomes) {
+  Outcome scratch;
+  for (uint64_t i = 0; i < count_of_ops; ++i) {
+    Outcome& out = outcomes != nullptr ? outcomes[i] : scratch;
+    out = Outcome{};
+    const Errno error = dispatch(ops[i], out);
+    if (error != spec::kOk) {
+      out.errno_number = error;
+      ++errors_[error];
+    }
+    if (out.exit != 0) count(spec::Counter::kExits);
+  }
+}
+
+Engine::Errno Engine::dispatch(const spec::OpRecord& op, Outcome& out) {
+  using spec::OpKind;
+  switch (static_cast<OpKind>(op.kind)) {
+    case OpKind::kTouch:
+      return op_touch(op, out);
+    case OpKind::kFault:
+      return op_fault(op, out);
+    case OpKind::kConvert:
+      return op_convert(op, out);
+    case OpKind::kPunch:
+      return op_punch(op, out);
+    case OpKind::kFallocate:
+      return op_fallocate(op, out);
+    case OpKind::kCreate:
+      return op_create(op);
+    case OpKind::kBind:
+      return op_bind(op);
+    case OpKind::kPopulate:
+      return op_populate(op, out);
+    case OpKind::kValidate:
+      return op_validate(op, out);
+    case OpKind::kFinalize:
+      return op_finalize(op.vm);
+    case OpKind::kAttributes:
+      return op_attributes(op);
+    case OpKind::kGuestWrite:
+      return op_guest_access(op, true, out);
+    case OpKind::kGuestRead:
+      return op_guest_access(op, false, out);
+    case OpKind::kHostWrite:
+      return op_host_access(op, true, out);
+    case OpKind::kHostRead:
+      return op_host_access(op, false, out);
+    case OpKind::kVmmWrite:
+      return op_vmm_access(op, true, out);
+    case OpKind::kVmmRead:
+      return op_vmm_access(op, false, out);
+    case OpKind::kPin:
+      return op_pin(op, out);
+    case OpKind::kUnpin:
+      return op_unpin(op, out);
+    case OpKind::kPoison:
+      return op_poison(op);
+    case OpKind::kSplit:
+      return op_split(op, out);
+    case OpKind::kMerge:
+      return op_merge(op, out);
+    case OpKind::kSet:
+      return op_set(op);
+    case OpKind::kPressure:
+      return op_pressure(op);
+    case OpKind::kClose:
+      return op_close(op.gmem);
+    case OpKind::kDestroy:
+      return op_destroy(op.vm);
+  }
+  return spec::kEINVAL;
+}
+
+Vm& Engine::vm_record(uint32_t number) {
+  std::unique_ptr<Vm>& vm = vms_[number];
+  if (!vm) vm = std::make_unique<Vm>();
+  return *vm;
+}
+
+Vm* Engine::live_vm(uint32_t number) {
+  if (number >= vms_.size()) return nullptr;
+  Vm& vm = vm_record(number);
+  return vm.destroyed ? nullptr : &vm;
+}
+
+File* Engine::open_file(uint32_t gmem) const { return gmem < files_by_id_.size() ? files_by_id_[gmem] : nullptr; }
+
+Engine::Errno Engine::op_set(const spec::OpRecord& op) {
+  if (static_cast<spec::Switch>(op.arg) != spec::Switch::kHugepages || !(op.extra >= 0 && op.extra <= 2)) return spec::kEINVAL;
+  const auto asked = static_cast<spec::Hugepages>(static_cast<uint8_t>(op.extra));
+  hugepages_now_ = std::min(asked, knobs_.hugepages);
+  return spec::kOk;
+}
+
+void Engine::counters(double* into) const {
+  for (size_t i = 0; i < spec::kCounters; ++i) into[i] = static_cast<double>(counters_[i]);
+  const auto put = [&](spec::Counter counter, uint64_t now) { into[static_cast<size_t>(counter)] = static_cast<double>(now); };
+  put(spec::Counter::kHostPagesEnd, host_pages_);
+  put(spec::Counter::kStrandedPagesEnd, frames_.stranded().value);
+  put(spec::Counter::kMetadataBytesModelledPeak, 64 * value(spec::Counter::kHostPagesPeak));
+}
+
+void Engine::errors(double* into) const {
+  for (size_t i = 0; i < kErrnos; ++i) into[i] = static_cast<double>(errors_[i]);
+}
+
+int64_t Engine::file_size_bytes(uint32_t gmem) const {
+  const File* file = open_file(gmem);
+  return file == nullptr ? -1 : static_cast<int64_t>(file->size.bytes());
+}
+
+uint64_t Engine::metadata_bytes() const { return page_lines_.metadata_bytes() + rmp_.metadata_bytes(); }
+
+}  // namespace gmem

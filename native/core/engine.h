@@ -1,0 +1,210 @@
+// The native engine: host memory, VMs, gmem files, and one method an op.
+//
+// Semantics: docs/semantics.md, section numbers are given at the methods. Single-threaded: one caller at a time. Every
+// op answers an errno and fills the values of its outcome; nothing throws on the way but std::bad_alloc in `create` and
+// `bind`, which is their ENOMEM.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/arena.h"
+#include "core/attributes.h"
+#include "core/frames.h"
+#include "core/objects.h"
+#include "core/page_lines.h"
+#include "core/pins.h"
+#include "core/rmp.h"
+#include "core/units.h"
+#include "spec.gen.h"
+
+namespace gmem {
+
+struct EngineOptions {
+  spec::Knobs knobs;
+  spec::Arch arch = spec::Arch::kNone;
+  uint64_t memory_bytes = 0;  // rounded down to 2M, at least 2M
+  bool contents = true;
+  uint64_t resident_limit_bytes = 0;
+  uint32_t seed = 0;
+};
+
+class Engine {
+ public:
+  // Throws std::bad_alloc when the address space does not allow this much host memory.
+  explicit Engine(const EngineOptions& options);
+
+  // Runs `count` ops; outcome i goes to outcomes[i] unless `outcomes` is null.
+  void run(const spec::OpRecord* ops, uint64_t count, spec::OutcomeRecord* outcomes);
+
+  void counters(double* into) const;                 // spec::kCounters values
+  void errors(double* into) const;                   // kErrnos values
+  bool page_view(uint32_t gmem, int64_t first, uint64_t count, uint32_t* into) const;
+  int64_t file_size_bytes(uint32_t gmem) const;      // -1: not open
+  std::vector<std::string> verify() const;
+
+  uint64_t metadata_bytes() const;
+  uint64_t resident_bytes() const { return arena_.resident_bytes(); }
+
+  static constexpr size_t kErrnos = 256;
+
+ private:
+  using Errno = spec::Errno;
+  using Outcome = spec::OutcomeRecord;
+
+  // What an access or a fault found: the page, and how it is or would be mapped.
+  struct Mapping {
+    Pfn pfn{0};
+    uint32_t order = 0;
+    uint32_t level = 0;
+  };
+  // A range of bytes an op names, checked by the op.
+  struct ByteRange {
+    int64_t address;
+    int64_t size;
+    bool aligned() const { return ((address | size) & static_cast<int64_t>(kPageBytes - 1)) == 0; }
+    bool positive() const { return address >= 0 && size > 0; }
+    template <class Number>
+    Run<Number> pages() const {
+      const auto first = static_cast<uint64_t>(address) >> kPageShift;
+      return {{first}, {first + (static_cast<uint64_t>(size) >> kPageShift)}};
+    }
+  };
+
+  Errno dispatch(const spec::OpRecord& op, Outcome& out);
+
+  // Sections 2 and 4: objects.
+  Errno op_create(const spec::OpRecord& op);
+  Errno op_bind(const spec::OpRecord& op);
+  Errno op_close(uint32_t gmem);
+  Errno op_destroy(uint32_t vm);
+  void delete_slot(Vm& vm, uint32_t number);
+  void bury_vm(Vm& vm);
+  void drop_file_if_unused(File& file);
+  Vm& vm_record(uint32_t number);
+
+  // Section 3: host memory.
+  Errno op_pressure(const spec::OpRecord& op);
+  void hold(uint64_t pages);
+  void release_frame(Pfn pfn, Mobility mobility, bool poisoned);
+  void release_block(Pfn first, Mobility mobility);
+
+  // Section 5: kinds.
+  Errno op_attributes(const spec::OpRecord& op);
+  bool is_private(const Vm& vm, const Slot* slot, Gfn gfn) const {
+    return initially_private_ != (slot != nullptr ? slot->kinds.changed(gfn) : vm.changed_kinds.contains(gfn));
+  }
+  uint64_t count_differing(const Vm& vm, Run<Gfn> run, bool to_private) const;
+  void set_kind(Vm& vm, Run<Gfn> run, bool to_private);
+  uint64_t flip_kind(Vm& vm, Run<Gfn> run, bool to_private);
+
+  // Section 6: folios, prepare, leaves.
+  Errno op_fault(const spec::OpRecord& op, Outcome& out);
+  Errno fault(Vm& vm, Slot* slot, Gfn gfn, bool to_private, bool map, Mapping& mapping, spec::Exit& exit);
+  Errno fault_gmem(Slot& slot, Gfn gfn, bool to_private, bool map, Mapping& mapping, spec::Exit& exit);
+  Errno fault_copy(Slot& slot, Gfn gfn, bool map, Mapping& mapping);
+  bool get_folio(File& file, Index index);
+  bool add_folio(File& file, Index index);
+  bool wants_huge(const File& file, uint64_t block) const;
+  bool get_copy(File& file, Index index);
+  Errno prepare(File& file, const Slot& slot, Index index, uint32_t order, bool hook);
+  bool prepare_hook(Pfn first, uint32_t pages, Gfn gfn, uint16_t asid);
+  void mark_page(File& file, Index index);
+  uint32_t install_leaf(File& file, Index index, uint32_t level, bool map);
+  void zap(PageMap& pages, Run<Index> run);
+  void zap_block(PageMap& pages, uint64_t block, const Bitmap512& mask);
+  void zap_gfns(Vm& vm, Run<Gfn> run);
+
+  // Section 7: accesses.
+  Errno op_touch(const spec::OpRecord& op, Outcome& out);
+  Errno op_guest_access(const spec::OpRecord& op, bool write, Outcome& out);
+  Errno op_host_access(const spec::OpRecord& op, bool write, Outcome& out);
+  Errno op_vmm_access(const spec::OpRecord& op, bool write, Outcome& out);
+  Errno access_page(Vm& vm, Gfn gfn, Mapping& mapping, spec::Exit& exit);
+  Errno host_page(File& file, Index index, Mapping& mapping);
+  struct Transfer;
+  template <class Locate>
+  Errno move_bytes(const spec::OpRecord& op, bool write, Outcome& out, Locate locate);
+
+  // Section 8: fallocate and punch.
+  Errno op_fallocate(const spec::OpRecord& op, Outcome& out);
+  Errno op_punch(const spec::OpRecord& op, Outcome& out);
+  struct PunchResult {
+    uint64_t freed = 0;
+    uint64_t split = 0;
+  };
+  Run<Index> vmm_hole(const File& file, Run<Index> run) const;
+  PunchResult punch(File& file, Run<Index> run);
+  void punch_block(File& file, uint64_t block, const Bitmap512& mask, PunchResult& result);
+  void free_folio(File& file, uint64_t block, PunchResult& result);
+  void free_pages(File& file, uint64_t block, const Bitmap512& mask, PunchResult& result);
+  void make_shared(Pfn pfn);
+  void smash(Pfn pfn);
+  void drop_copies(File& file, Run<Index> run);
+
+  // Sections 9 and 10.
+  Errno op_convert(const spec::OpRecord& op, Outcome& out);
+  Errno op_populate(const spec::OpRecord& op, Outcome& out);
+  Errno populate_step(Vm& vm, Slot& slot, Gfn gfn, Gfn end, const spec::OpRecord& op, uint64_t& done);
+  Errno op_finalize(uint32_t vm);
+  Errno op_validate(const spec::OpRecord& op, Outcome& out);
+
+  // Section 11.
+  Errno op_split(const spec::OpRecord& op, Outcome& out);
+  Errno op_merge(const spec::OpRecord& op, Outcome& out);
+  bool split_block(File& file, uint64_t block);
+  bool block_referenced(const File& file, uint64_t block) const;
+  Errno op_pin(const spec::OpRecord& op, Outcome& out);
+  Errno pin_page(File& file, Index index);
+  Errno op_unpin(const spec::OpRecord& op, Outcome& out);
+  Errno op_poison(const spec::OpRecord& op);
+  Errno op_set(const spec::OpRecord& op);
+
+  // Lookup. Ids are bounded by the callers' validation and checked again here.
+  Vm* live_vm(uint32_t vm);
+  File* open_file(uint32_t gmem) const;
+  uint16_t asid_of(uint32_t vm) const { return static_cast<uint16_t>(vm + 1); }
+  void count(spec::Counter counter, uint64_t n = 1) { counters_[static_cast<size_t>(counter)] += n; }
+  uint64_t value(spec::Counter counter) const { return counters_[static_cast<size_t>(counter)]; }
+  void peak(spec::Counter counter, uint64_t now) {
+    uint64_t& most = counters_[static_cast<size_t>(counter)];
+    if (now > most) most = now;
+  }
+
+  const spec::Knobs knobs_;
+  const spec::Arch arch_;
+  const bool snp_;
+  const bool initially_private_;
+  const uint32_t seed_;
+  spec::Hugepages hugepages_now_;
+
+  Frames frames_;
+  Arena arena_;
+  Rmp rmp_;
+  PageLines page_lines_;
+  KindLines kind_lines_;
+  Pins pins_;
+
+  std::vector<std::unique_ptr<Vm>> vms_;
+  std::vector<File*> files_by_id_;
+  std::unordered_map<uint64_t, std::unique_ptr<File>> files_;  // by serial
+  std::unordered_map<uint32_t, uint64_t> last_closed_;         // gmem id -> serial
+  uint64_t next_serial_ = 1;
+
+  uint64_t host_pages_ = 0;
+  uint64_t copy_pages_ = 0;
+  uint64_t poisoned_out_ = 0;    // frames that will never be used again
+  uint64_t pressure_pages_ = 0;  // frames other tenants took
+  uint64_t buried_split_blocks_ = 0;   // split_distinct of files that are gone
+  uint64_t buried_merged_blocks_ = 0;  // merge_distinct of files that are gone
+  uint64_t counters_[spec::kCounters] = {};
+  uint64_t errors_[kErrnos] = {};
+
+  friend class Verifier;
+};
+
+}  // namespace gmem

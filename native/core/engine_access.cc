@@ -1,0 +1,172 @@
+// Accesses: touch, and bytes moved by the guest, through the file's mapping, and through the slot's user address
+// (docs/semantics.md section 7).
+#include "core/engine.h"
+#include "core/outcome.h"
+#include "core/quantity.h"
+
+namespace gmem {
+
+using spec::Counter;
+
+// The access of a vCPU to a page, of whatever kind the page has now: a live leaf, or a fault.
+Engine::Errno Engine::access_page(Vm& vm, Gfn gfn, Mapping& mapping, spec::Exit& exit) {
+  Slot* slot = vm.slot_at(gfn);
+  const bool to_private = is_private(vm, slot, gfn);
+  if (slot != nullptr) {
+    File& file = *slot->file;
+    const Index index = slot->index_of(gfn);
+    if (file.pages.leaf_order(index) >= 0) {
+      const PageMap& map = to_private || file.mmap ? file.pages : *file.copies;
+      mapping.pfn = map.pfn(index);
+      mapping.order = map.word(index.block()).huge() ? kOrder2m : kOrder4k;
+      return spec::kOk;
+    }
+  }
+  const Errno error = fault(vm, slot, gfn, to_private, true, mapping, exit);
+  if (error == spec::kOk && exit == spec::Exit::kNone) {
+    const PageMap& map = to_private || slot->file->mmap ? slot->file->pages : *slot->file->copies;
+    mapping.order = map.word(slot->index_of(gfn).block()).huge() ? kOrder2m : kOrder4k;
+  }
+  return error;
+}
+
+Engine::Errno Engine::op_touch(const spec::OpRecord& op, Outcome& out) {
+  Vm* vm = live_vm(op.vm);
+  if (vm == nullptr) return spec::kEBADF;
+  const int64_t gpa = quantity(op.address);
+  const int64_t size = quantity(op.size);
+  if (size <= 0) return spec::kEINVAL;
+  const int64_t first = gpa >> kPageShift;
+  const int64_t last = (gpa + size - 1) >> kPageShift;
+  for (int64_t number = first; number <= last; ++number) {
+    const Gfn gfn{static_cast<uint64_t>(number)};
+    Slot* slot = vm->slot_at(gfn);
+    if (slot != nullptr && slot->file->pages.leaf_order(slot->index_of(gfn)) >= 0) continue;
+    Mapping mapping;
+    spec::Exit exit = spec::Exit::kNone;
+    const Errno error = fault(*vm, slot, gfn, is_private(*vm, slot, gfn), true, mapping, exit);
+    if (error == spec::kOk && exit == spec::Exit::kNone) continue;
+    set_exit(out, exit);
+    set_value(out, spec::kTouchDone, static_cast<double>(number - first));
+    return error;
+  }
+  return spec::kOk;
+}
+
+// Bytes on their way: what a read has seen so far.
+struct Engine::Transfer {
+  bool mixed = false;
+  bool any = false;
+  uint8_t byte = 0;
+
+  void see(bool uniform, uint8_t value) {
+    mixed = mixed || !uniform || (any && value != byte);
+    any = true;
+    byte = value;
+  }
+};
+
+// Moves bytes page by page. `locate(page number, mapping)` finds the page or answers why not; an exit it names is in `out`.
+template <class Locate>
+Engine::Errno Engine::move_bytes(const spec::OpRecord& op, bool write, Outcome& out, Locate locate) {
+  constexpr int kByte = spec::kGuestReadByte;
+  constexpr int kMixed = spec::kGuestReadMixed;
+  constexpr int kDone = spec::kGuestReadDone;
+  static_assert(kByte == spec::kHostReadByte && kByte == spec::kVmmReadByte && kDone == spec::kHostWriteDone &&
+                kDone == spec::kVmmWriteDone && kDone == spec::kGuestWriteDone && kMixed == spec::kVmmReadMixed);
+  const int64_t address = quantity(op.address);
+  const int64_t size = quantity(op.size);
+  if (size <= 0) return spec::kEINVAL;
+  Transfer seen;
+  for (int64_t done = 0; done < size;) {
+    const int64_t at = address + done;
+    const auto offset = static_cast<uint32_t>(at & static_cast<int64_t>(kPageBytes - 1));
+    const int64_t left = size - done;
+    const auto bytes = static_cast<uint32_t>(left < static_cast<int64_t>(kPageBytes - offset) ? left : kPageBytes - offset);
+    Mapping mapping;
+    Errno error = locate(at >> kPageShift, mapping);
+    if (error == spec::kOk && out.exit == 0) {
+      if (write) {
+        if (!arena_.write(mapping.pfn, offset, bytes, static_cast<uint8_t>(op.arg), mapping.order == kOrder2m)) {
+          error = spec::kENOMEM;
+        }
+      } else {
+        uint8_t value = 0;
+        const bool uniform = arena_.read_uniform(mapping.pfn, offset, bytes, value);
+        seen.see(uniform, value);
+      }
+    }
+    if (error != spec::kOk || out.exit != 0) {
+      set_value(out, kDone, static_cast<double>(done));
+      return error;
+    }
+    done += bytes;
+  }
+  if (write) return spec::kOk;
+  if (!arena_.enabled()) {
+    set_value(out, kDone, static_cast<double>(size));
+    return spec::kENODATA;
+  }
+  if (seen.mixed) {
+    set_value(out, kMixed, 1);
+  } else {
+    set_value(out, kByte, seen.byte);
+  }
+  return spec::kOk;
+}
+
+Engine::Errno Engine::op_guest_access(const spec::OpRecord& op, bool write, Outcome& out) {
+  Vm* vm = live_vm(op.vm);
+  if (vm == nullptr) return spec::kEBADF;
+  return move_bytes(op, write, out, [&](int64_t page, Mapping& mapping) {
+    spec::Exit exit = spec::Exit::kNone;
+    const Errno error = access_page(*vm, Gfn{static_cast<uint64_t>(page)}, mapping, exit);
+    set_exit(out, exit);
+    return error;
+  });
+}
+
+// A page of the file as its own mapping serves it: allocated, cleared and marked on first use. REQUIRES: inside the file.
+Engine::Errno Engine::host_page(File& file, Index index, Mapping& mapping) {
+  if (!file.init_shared) return spec::kEFAULT;
+  if (!get_folio(file, index)) return spec::kENOMEM;
+  if (file.pages.poisoned(index)) return spec::kEFAULT;
+  mapping.pfn = file.pages.pfn(index);
+  mapping.order = file.pages.word(index.block()).huge() ? kOrder2m : kOrder4k;
+  if (!file.pages.marked(index)) {
+    arena_.clear_page(mapping.pfn);
+    count(Counter::kPagesCleared);
+    mark_page(file, index);
+  }
+  return spec::kOk;
+}
+
+Engine::Errno Engine::op_host_access(const spec::OpRecord& op, bool write, Outcome& out) {
+  File* file = open_file(op.gmem);
+  if (file == nullptr) return spec::kEBADF;
+  if (quantity(op.size) <= 0) return spec::kEINVAL;
+  if (!file->mmap) return spec::kEFAULT;
+  return move_bytes(op, write, out, [&](int64_t page, Mapping& mapping) {
+    const Index index{static_cast<uint64_t>(page)};
+    return file->contains(index) ? host_page(*file, index, mapping) : spec::kEFAULT;
+  });
+}
+
+Engine::Errno Engine::op_vmm_access(const spec::OpRecord& op, bool write, Outcome& out) {
+  Vm* vm = live_vm(op.vm);
+  if (vm == nullptr) return spec::kEBADF;
+  return move_bytes(op, write, out, [&](int64_t page, Mapping& mapping) {
+    const Gfn gfn{static_cast<uint64_t>(page)};
+    Slot* slot = vm->slot_at(gfn);
+    if (slot == nullptr || is_private(*vm, slot, gfn)) return spec::kEFAULT;
+    File& file = *slot->file;
+    const Index index = slot->index_of(gfn);
+    if (file.mmap) return file.open ? host_page(file, index, mapping) : spec::kEFAULT;
+    if (!get_copy(file, index)) return spec::kENOMEM;
+    mapping.pfn = file.copies->pfn(index);
+    mapping.order = file.copies->word(index.block()).huge() ? kOrder2m : kOrder4k;
+    return spec::kOk;
+  });
+}
+
+}  // namespace gmem

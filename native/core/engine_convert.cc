@@ -1,0 +1,167 @@
+// convert, populate, finalize, validate (docs/semantics.md sections 9 and 10).
+#include "core/engine.h"
+#include "core/outcome.h"
+#include "core/quantity.h"
+
+namespace gmem {
+
+using spec::Counter;
+
+Engine::Errno Engine::op_convert(const spec::OpRecord& op, Outcome& out) {
+  Vm* vm = live_vm(op.vm);
+  if (vm == nullptr) return spec::kEBADF;
+  const ByteRange range{quantity(op.address), quantity(op.size)};
+  if (!range.positive() || !range.aligned()) return spec::kEINVAL;
+  if (op.arg != static_cast<uint32_t>(spec::Content::kUnspecified)) return spec::kEOPNOTSUPP;
+  const bool to_private = (op.flags & spec::kFlagPrivate) != 0;
+  count(Counter::kConverts);
+  if (arch_ != spec::Arch::kPkvm) count(Counter::kExits);
+
+  const Run<Gfn> run = range.pages<Gfn>();
+  const uint64_t changed = flip_kind(*vm, run, to_private);
+  count(Counter::kConvertedPages, changed);
+  PunchResult result;
+  for (size_t i = vm->first_slot_above(run.first); i < vm->by_gfn.size() && vm->by_gfn[i]->gfns.first < run.end; ++i) {
+    Slot& slot = *vm->by_gfn[i];
+    File& file = *slot.file;
+    const Run<Index> indexes = slot.indexes_of(slot.gfns.clipped_to(run));
+    if (to_private) {
+      if (!knobs_.keep_shared) drop_copies(file, indexes);
+    } else if (file.open) {
+      const PunchResult part = punch(file, vmm_hole(file, indexes));
+      result.split += part.split;
+    }
+  }
+  set_value(out, spec::kConvertChanged, static_cast<double>(changed));
+  set_value(out, spec::kConvertSplit, static_cast<double>(result.split));
+  set_value(out, spec::kConvertMerged, 0);
+  return spec::kOk;
+}
+
+Engine::Errno Engine::op_finalize(uint32_t number) {
+  Vm* vm = live_vm(number);
+  if (vm == nullptr) return spec::kEBADF;
+  if (vm->finalized) return spec::kEINVAL;
+  vm->finalized = true;
+  return spec::kOk;
+}
+
+Engine::Errno Engine::op_populate(const spec::OpRecord& op, Outcome& out) {
+  Vm* vm = live_vm(op.vm);
+  if (vm == nullptr) return spec::kEBADF;
+  const ByteRange range{quantity(op.address), quantity(op.size)};
+  if (!range.positive() || !range.aligned() || vm->finalized) return spec::kEINVAL;
+  const Run<Gfn> run = range.pages<Gfn>();
+  Slot* slot = vm->slot_at(run.first);
+  if (slot == nullptr) return spec::kEINVAL;
+  if (!slot->file->open) return spec::kEFAULT;
+  const Gfn end = run.clipped_to(slot->gfns).end;
+  uint64_t done = 0;
+  for (Gfn gfn = run.first; gfn < end; gfn = run.first + Pages{done}) {
+    const Errno error = populate_step(*vm, *slot, gfn, end, op, done);
+    if (error == spec::kOk) continue;
+    if (done == 0) return error;
+    break;
+  }
+  set_value(out, spec::kPopulateDone, static_cast<double>(done));
+  return spec::kOk;
+}
+
+// One step at `gfn`; adds the pages it did to `done`.
+Engine::Errno Engine::populate_step(Vm& vm, Slot& slot, Gfn gfn, Gfn end, const spec::OpRecord& op, uint64_t& done) {
+  const bool absent = (op.flags & spec::kFlagAbsent) != 0;
+  const bool tracked = knobs_.preparedness != spec::Preparedness::kNone;
+  if (knobs_.lock == spec::Lock::kMainline && absent) return spec::kENOMEM;
+  File& file = *slot.file;
+  const Index index = slot.index_of(gfn);
+  if (!get_folio(file, index)) return spec::kENOMEM;
+  if (file.pages.poisoned(index)) return spec::kEHWPOISON;
+  if (tracked && file.pages.marked(index)) return spec::kEEXIST;
+  if (!is_private(vm, &slot, gfn)) return spec::kEINVAL;
+
+  const uint64_t block = index.block();
+  const bool huge = file.pages.word(block).huge() && slot.block_mappable(block) && gfn.in_block() == 0 &&
+                    gfn + Pages{kBlockPages} <= end && slot.kinds.uniform(gfn.block());
+  const uint32_t pages = huge ? kBlockPages : 1;
+  const Pfn first = file.pages.pfn(index);
+  if (huge) {
+    if (tracked && !file.pages.marked_bits(block).none()) return spec::kEEXIST;
+    if (snp_ && !rmp_.block_unassigned(first.block())) return spec::kEEXIST;
+  } else if (snp_) {
+    RmpEntry entry;
+    if (rmp_.lookup(first, entry) && entry.assigned) return spec::kEEXIST;
+  }
+  if (absent) return spec::kEFAULT;
+
+  for (uint32_t i = 0; i < pages; ++i) {
+    const Pfn pfn = first + Pages{i};
+    if (snp_) {
+      if (rmp_.make_private_4k(pfn, gfn + Pages{i}, asid_of(file.vm)) != RmpCode::kOk) {
+        count(Counter::kRmpupdateFailed);
+        return spec::kEINVAL;
+      }
+      count(Counter::kRmpupdate4k);
+      rmp_.set_validated(pfn);
+    }
+    const auto fill = static_cast<uint8_t>(op.arg);
+    if (fill == 0) {
+      arena_.clear_page(pfn);
+    } else if (!arena_.write(pfn, 0, kPageBytes, fill, file.pages.word(block).huge())) {
+      return spec::kENOMEM;
+    }
+    mark_page(file, index + Pages{i});
+    ++done;
+  }
+  return spec::kOk;
+}
+
+Engine::Errno Engine::op_validate(const spec::OpRecord& op, Outcome& out) {
+  enum Code { kOk = 0, kFailInput = 1, kFailSizeMismatch = 6, kNoUpdate = 255 };
+  Vm* vm = live_vm(op.vm);
+  if (vm == nullptr) return spec::kEBADF;
+  if (!snp_) return spec::kEOPNOTSUPP;
+  const int64_t gpa = quantity(op.address);
+  const int64_t size = quantity(op.size);
+  const bool huge = size == static_cast<int64_t>(kBlockBytes);
+  if ((size != static_cast<int64_t>(kPageBytes) && !huge) || gpa < 0 || gpa % static_cast<int64_t>(kPageBytes) != 0) {
+    return spec::kEINVAL;
+  }
+  if (gpa % size != 0) {
+    set_value(out, spec::kValidateCode, kFailInput);
+    return spec::kOk;
+  }
+  const Gfn gfn{static_cast<uint64_t>(gpa) >> kPageShift};
+  Slot* slot = vm->slot_at(gfn);
+  Mapping mapping;
+  spec::Exit exit = spec::Exit::kNone;
+  const auto reach = [&]() {
+    if (slot != nullptr && is_private(*vm, slot, gfn) && slot->file->pages.leaf_order(slot->index_of(gfn)) >= 0) {
+      mapping.pfn = slot->file->pages.pfn(slot->index_of(gfn));
+      return spec::kOk;
+    }
+    const Errno error = fault(*vm, slot, gfn, true, true, mapping, exit);
+    set_exit(out, exit);
+    return error;
+  };
+  if (const Errno error = reach(); error != spec::kOk) return error;
+  count(Counter::kPvalidate);
+  RmpEntry entry;
+  rmp_.lookup(mapping.pfn, entry);
+  if (entry.huge && !huge) {
+    // The 4K instruction on a 2M entry faults; the host smashes the entry and the guest tries again.
+    smash(mapping.pfn);
+    const Gfn first = Gfn::of_block(gfn.block());
+    zap_gfns(*vm, {first, first + Pages{kBlockPages}});
+    if (const Errno error = reach(); error != spec::kOk) return error;
+    rmp_.lookup(mapping.pfn, entry);
+  }
+  if (huge && !entry.huge) {
+    set_value(out, spec::kValidateCode, kFailSizeMismatch);
+    return spec::kOk;
+  }
+  if (!entry.validated) rmp_.set_validated(mapping.pfn);
+  set_value(out, spec::kValidateCode, entry.validated ? kNoUpdate : kOk);
+  return spec::kOk;
+}
+
+}  // namespace gmem

@@ -1,0 +1,139 @@
+// create, bind, close, destroy: files, slots and VMs (docs/semantics.md sections 2 and 4).
+#include <algorithm>
+#include <new>
+
+#include "core/engine.h"
+#include "core/quantity.h"
+
+namespace gmem {
+
+namespace {
+constexpr uint32_t kUserSlots = 32764;                          // KVM_USER_MEM_SLOTS of x86
+constexpr int64_t kMostSlotPages = (int64_t{1} << 31) - 1;      // KVM_MEM_MAX_NR_PAGES
+constexpr int64_t kGuestPhysicalLimit = int64_t{1} << 52;       // kvm_mmu_max_gfn at 52 address bits
+constexpr int64_t kPageMask = static_cast<int64_t>(kPageBytes) - 1;
+
+bool bad_quantity(int64_t bytes) { return bytes < 0 || (bytes & kPageMask) != 0; }
+}  // namespace
+
+Engine::Errno Engine::op_create(const spec::OpRecord& op) {
+  Vm* vm = live_vm(op.vm);
+  if (vm == nullptr) return spec::kEBADF;
+  if (op.gmem >= files_by_id_.size()) return spec::kEINVAL;
+  if (files_by_id_[op.gmem] != nullptr) return spec::kEEXIST;
+  const bool private_memory = snp_ && knobs_.conversion == spec::Conversion::kDiscard;
+  const uint32_t supported = private_memory ? 0 : spec::kCreateFlagMmap | spec::kCreateFlagInitShared;
+  const auto flags = quantity(op.extra);
+  if (flags < 0 || (flags & ~static_cast<int64_t>(supported)) != 0) return spec::kEINVAL;
+  const auto size = quantity(op.size);
+  if (size <= 0 || (size & kPageMask) != 0) return spec::kEINVAL;
+  try {
+    const uint64_t serial = next_serial_;
+    auto file = std::make_unique<File>(page_lines_, op.gmem, serial, op.vm, Pages{static_cast<uint64_t>(size) >> kPageShift},
+                                       (flags & spec::kCreateFlagMmap) != 0, (flags & spec::kCreateFlagInitShared) != 0);
+    files_by_id_[op.gmem] = file.get();
+    files_.emplace(serial, std::move(file));
+  } catch (const std::bad_alloc&) {
+    return spec::kENOMEM;
+  }
+  ++next_serial_;
+  ++vm->open_files;
+  return spec::kOk;
+}
+
+Engine::Errno Engine::op_bind(const spec::OpRecord& op) {
+  Vm* vm = live_vm(op.vm);
+  if (vm == nullptr) return spec::kEBADF;
+  const auto size = quantity(op.size);
+  const auto gpa = quantity(op.address);
+  const auto offset = quantity(op.extra);
+  const uint32_t number = op.arg;
+  if (bad_quantity(size) || bad_quantity(gpa) || bad_quantity(offset)) return spec::kEINVAL;
+  if ((number & 0xffff) >= kUserSlots || (number >> 16) != 0) return spec::kEINVAL;
+  const int64_t pages = size >> kPageShift;
+  if (pages > kMostSlotPages) return spec::kEINVAL;
+  const bool exists = vm->slots.contains(number);
+  if (size == 0) {
+    if (!exists) return spec::kEINVAL;
+    delete_slot(*vm, number);
+    return spec::kOk;
+  }
+  if (exists) return spec::kEINVAL;
+
+  const Run<Gfn> gfns{{static_cast<uint64_t>(gpa) >> kPageShift}, {static_cast<uint64_t>(gpa + size) >> kPageShift}};
+  const size_t position = vm->first_slot_above(gfns.first);
+  if (position < vm->by_gfn.size() && vm->by_gfn[position]->gfns.first < gfns.end) return spec::kEEXIST;
+  File* file = open_file(op.gmem);
+  if (file == nullptr) return spec::kEBADF;
+  if (file->vm != op.vm) return spec::kEINVAL;
+  const Index first{static_cast<uint64_t>(offset) >> kPageShift};
+  const Run<Index> indexes{first, first + gfns.size()};
+  if (indexes.end.value > file->size.value) return spec::kEINVAL;
+  const auto above = file->bindings.lower_bound(indexes.first.value);
+  if (above != file->bindings.end() && above->first < indexes.end.value) return spec::kEINVAL;
+  if (above != file->bindings.begin() && std::prev(above)->second->indexes().end > indexes.first) return spec::kEINVAL;
+  if (gpa + size > kGuestPhysicalLimit) return spec::kEINVAL;
+
+  std::unique_ptr<Slot> slot;
+  try {
+    slot = std::make_unique<Slot>(kind_lines_, number, gfns, *file, first);
+  } catch (const std::bad_alloc&) {
+    return spec::kENOMEM;
+  }
+  vm->changed_kinds.for_each(gfns, [&](Run<Gfn> run) { slot->kinds.set(run, true); });
+  vm->changed_kinds.remove(gfns);
+  file->bindings.emplace(first.value, slot.get());
+  vm->by_gfn.insert(vm->by_gfn.begin() + static_cast<ptrdiff_t>(position), slot.get());
+  vm->slots.emplace(number, std::move(slot));
+  return spec::kOk;
+}
+
+void Engine::delete_slot(Vm& vm, uint32_t number) {
+  const auto it = vm.slots.find(number);
+  const std::unique_ptr<Slot> slot = std::move(it->second);
+  vm.slots.erase(it);
+  vm.by_gfn.erase(std::find(vm.by_gfn.begin(), vm.by_gfn.end(), slot.get()));
+  vm.last_hit = nullptr;
+  File& file = *slot->file;
+  zap(file.pages, slot->indexes());
+  slot->kinds.for_each_changed([&](Run<Gfn> run) { vm.changed_kinds.add(run); });
+  file.bindings.erase(slot->first.value);
+  drop_file_if_unused(file);
+}
+
+void Engine::drop_file_if_unused(File& file) {
+  if (file.open || !file.bindings.empty()) return;
+  drop_copies(file, {Index{0}, Index{file.size.value}});
+  buried_split_blocks_ += file.split_blocks;
+  buried_merged_blocks_ += file.merged_blocks;
+  files_.erase(file.serial);
+}
+
+Engine::Errno Engine::op_close(uint32_t gmem) {
+  File* file = open_file(gmem);
+  if (file == nullptr) return spec::kEBADF;
+  const Run<Index> everything{Index{0}, Index{file->size.value}};
+  punch(*file, everything);
+  file->open = false;
+  files_by_id_[gmem] = nullptr;
+  last_closed_[gmem] = file->serial;
+  Vm& vm = vm_record(file->vm);
+  drop_file_if_unused(*file);
+  if (--vm.open_files == 0 && vm.destroyed) bury_vm(vm);
+  return spec::kOk;
+}
+
+Engine::Errno Engine::op_destroy(uint32_t number) {
+  Vm* vm = live_vm(number);
+  if (vm == nullptr) return spec::kEBADF;
+  vm->destroyed = true;
+  if (vm->open_files == 0) bury_vm(*vm);
+  return spec::kOk;
+}
+
+// Nobody can reach the VM any more: its slots go, and with them files that only they kept.
+void Engine::bury_vm(Vm& vm) {
+  while (!vm.slots.empty()) delete_slot(vm, vm.slots.begin()->first);
+}
+
+}  // namespace gmem

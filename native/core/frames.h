@@ -1,0 +1,76 @@
+// The host's page frames: who is free, in 2M blocks.
+//
+// Stored: a tree of the wholly free blocks, a tree of the partial blocks of each class, and a free map of every partial
+// block. A wholly free or full block has no valid free map. Of each 1G region the number of wholly free blocks is kept,
+// and a tree of the regions that are broken (not wholly free, or cut short by the end of memory) yet hold a free block.
+//
+// Always: free + used = total. A block has a class from its first allocation until it is wholly free again; `foreign`
+// counts its used frames of the other class.
+//
+// Placement is deterministic (docs/semantics.md section 3), so that two engines hand out the same pfns.
+#pragma once
+
+#include <cstdint>
+
+#include "core/bit_tree.h"
+#include "core/bitmap512.h"
+#include "core/units.h"
+#include "core/virtual_array.h"
+
+namespace gmem {
+
+enum class Mobility : uint8_t { kUnmovable = 0, kMovable = 1 };
+
+class Frames {
+ public:
+  // `total` is a whole number of blocks.
+  explicit Frames(Pages total);
+
+  // Takes one frame: lowest partial block of its class, lowest wholly free block, lowest partial block of the other
+  // class. Returns false when no frame is free.
+  bool take_page(Mobility mobility, Pfn& pfn);
+  // Takes a wholly free block: lowest in a broken region, else lowest. Returns false when there is none.
+  bool take_block(Mobility mobility, Pfn& first);
+  // Takes one particular frame. REQUIRES: it is free.
+  void take_exactly(Pfn pfn, Mobility mobility);
+
+  // REQUIRES: the frame is used and was taken with this mobility.
+  void give_page(Pfn pfn, Mobility mobility);
+  // REQUIRES: all 512 frames are used and were taken together.
+  void give_block(Pfn first, Mobility mobility);
+
+  Pages total() const { return total_; }
+  Pages used() const { return used_; }
+  bool is_free(Pfn pfn) const;
+  // Lowest wholly free block at or after `from`, or BitTree::kNone.
+  uint64_t next_free_block(uint64_t from) const { return free_blocks_.next(from); }
+  // True when all 512 blocks of a complete region are wholly free.
+  bool region_free(uint64_t region) const;
+  uint64_t regions() const { return (blocks_ + kRegionBlocks - 1) / kRegionBlocks; }
+
+  // Free frames in partial blocks that hold an unmovable frame.
+  Pages stranded() const;
+  // Free frames, counted anew from the maps.
+  Pages count_free() const;
+
+ private:
+  bool is_partial(uint64_t block) const { return partial_[0].test(block) || partial_[1].test(block); }
+  void break_block(uint64_t block, Mobility mobility);
+  void mark_block_used(uint64_t block);
+  void mark_block_free(uint64_t block);
+  void take_from_partial(uint64_t block, uint32_t in_block, Mobility mobility);
+  bool region_complete(uint64_t region) const { return (region + 1) * kRegionBlocks <= blocks_; }
+
+  Pages total_;
+  Pages used_{0};
+  uint64_t blocks_;
+  BitTree free_blocks_;
+  BitTree partial_[2];
+  BitTree broken_regions_;
+  VirtualArray<uint16_t> region_free_blocks_;
+  VirtualArray<Mobility> block_mobility_;
+  VirtualArray<uint16_t> foreign_;
+  VirtualArray<Bitmap512> free_map_;
+};
+
+}  // namespace gmem

@@ -1,0 +1,36 @@
+// Storage for detail lines: what a 2M block needs only when its pages differ. A line is a number; each kind of detail
+// keeps its own array under that number (a structure of arrays), so that a scan over one kind of bit streams through memory.
+//
+// Always: a line that was given back is all zero in every array of its owner, so scans may ignore which lines are in use.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace gmem {
+
+class LineNumbers {
+ public:
+  uint32_t take() {
+    if (!returned_.empty()) {
+      const uint32_t line = returned_.back();
+      returned_.pop_back();
+      return line;
+    }
+    return next_++;
+  }
+  void give(uint32_t line) { returned_.push_back(line); }
+
+  // Lines ever taken: every line in use is below.
+  uint32_t high_water() const { return next_; }
+  uint32_t in_use() const { return next_ - static_cast<uint32_t>(returned_.size()); }
+
+ private:
+  std::vector<uint32_t> returned_;
+  uint32_t next_ = 0;
+};
+
+// Virtual capacity of a line array: 2^28 lines are 512 TiB of blocks; what is not used costs nothing.
+inline constexpr uint64_t kMostLines = uint64_t{1} << 28;
+
+}  // namespace gmem

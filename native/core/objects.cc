@@ -1,0 +1,19 @@
+#include "core/objects.h"
+
+#include <algorithm>
+
+namespace gmem {
+
+size_t Vm::first_slot_above(Gfn gfn) const {
+  const auto it = std::partition_point(by_gfn.begin(), by_gfn.end(), [&](const Slot* slot) { return slot->gfns.end <= gfn; });
+  return static_cast<size_t>(it - by_gfn.begin());
+}
+
+Slot* Vm::search(Gfn gfn) {
+  const size_t position = first_slot_above(gfn);
+  if (position == by_gfn.size() || !by_gfn[position]->gfns.contains(gfn)) return nullptr;
+  last_hit = by_gfn[position];
+  return last_hit;
+}
+
+}  // namespace gmem

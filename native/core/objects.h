@@ -1,0 +1,108 @@
+// The objects of an engine: gmem files, slots, VMs.
+//
+// A file is reached by its id while open; closed, it lives on without pages while slots refer to it. A slot belongs to its
+// VM and is one range of gfns bound to one range of a file's indexes. Always: slots of a VM are disjoint in gfns, bindings
+// of a file are disjoint in indexes.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "core/attributes.h"
+#include "core/page_map.h"
+#include "core/units.h"
+
+namespace gmem {
+
+struct Slot;
+
+struct File {
+  File(PageLines& lines, uint32_t file_id, uint64_t file_serial, uint32_t file_vm, Pages file_size, bool file_mmap,
+       bool file_init_shared)
+      : id(file_id),
+        serial(file_serial),
+        vm(file_vm),
+        size(file_size),
+        mmap(file_mmap),
+        init_shared(file_init_shared),
+        pages(lines, file_size) {}
+
+  const uint32_t id;
+  const uint64_t serial;
+  const uint32_t vm;
+  const Pages size;
+  const bool mmap;         // shared accesses are served from the file itself
+  const bool init_shared;  // pages of the file start shared, so that the host mapping may use them
+  bool open = true;
+  PageMap pages;                            // gmem pages, and the leaves of every access to an index
+  std::unique_ptr<PageMap> copies;          // shared copies: memory of the VMM outside gmem
+  std::map<uint64_t, Slot*> bindings;       // by first index
+  uint64_t split_blocks = 0;                // blocks whose folio was ever split
+  uint64_t merged_blocks = 0;               // blocks ever merged
+
+  bool contains(Index index) const { return index.value < size.value; }
+  // The aligned block lies wholly inside the file.
+  bool block_inside(uint64_t block) const { return Index::of_block(block + 1).value <= size.value; }
+  Slot* slot_at(Index index) const;
+  PageMap& copy_map() {
+    if (!copies) copies = std::make_unique<PageMap>(pages.lines(), size);
+    return *copies;
+  }
+};
+
+struct Slot {
+  Slot(KindLines& kind_lines, uint32_t slot_number, Run<Gfn> slot_gfns, File& slot_file, Index slot_first)
+      : number(slot_number),
+        gfns(slot_gfns),
+        file(&slot_file),
+        first(slot_first),
+        congruent((slot_gfns.first.value - slot_first.value) % kBlockPages == 0),
+        kinds(kind_lines, slot_gfns) {}
+
+  const uint32_t number;
+  const Run<Gfn> gfns;
+  File* const file;
+  const Index first;      // index of the first gfn
+  const bool congruent;   // gfn and index agree modulo 2M
+  KindMap kinds;
+
+  Run<Index> indexes() const { return {first, first + gfns.size()}; }
+  Index index_of(Gfn gfn) const { return first + (gfn - gfns.first); }
+  Gfn gfn_of(Index index) const { return gfns.first + (index - first); }
+  Run<Index> indexes_of(Run<Gfn> run) const { return {index_of(run.first), index_of(run.end)}; }
+  // A 2M mapping of this block of indexes may exist: congruent and wholly inside the window.
+  bool block_mappable(uint64_t index_block) const {
+    return congruent && indexes().covers({Index::of_block(index_block), Index::of_block(index_block + 1)});
+  }
+};
+
+inline Slot* File::slot_at(Index index) const {
+  auto it = bindings.upper_bound(index.value);
+  if (it == bindings.begin()) return nullptr;
+  Slot* slot = std::prev(it)->second;
+  return slot->indexes().contains(index) ? slot : nullptr;
+}
+
+struct Vm {
+  bool destroyed = false;
+  bool finalized = false;
+  uint32_t open_files = 0;
+  KindRanges changed_kinds;  // unbound gfns whose kind is not the initial one
+  std::map<uint32_t, std::unique_ptr<Slot>> slots;
+  std::vector<Slot*> by_gfn;
+  Slot* last_hit = nullptr;
+
+  Slot* slot_at(Gfn gfn) {
+    if (last_hit != nullptr && last_hit->gfns.contains(gfn)) return last_hit;
+    return search(gfn);
+  }
+  // Position in by_gfn of the first slot that ends above `gfn`.
+  size_t first_slot_above(Gfn gfn) const;
+
+ private:
+  [[gnu::noinline]] Slot* search(Gfn gfn);
+};
+
+}  // namespace gmem

@@ -1,0 +1,96 @@
+// The reverse map table of SEV-SNP: for each host page, whether it is assigned, to which ASID and gfn, and whether the guest
+// validated it.
+//
+// Stored: one word a 2M block of pfns: nothing assigned; one 2M entry; or a line with a bit a page (assigned,
+// validated) and the owners. Owners are a run (one ASID, gfn = base + page) or, when scattered, a word a page. 4K
+// entries exist only after PSMASH or 4K updates.
+//
+// Always: a 2M entry has no line; a line has at least one page assigned. Result codes are the hardware's.
+#pragma once
+
+#include <cstdint>
+
+#include "core/bitmap512.h"
+#include "core/line_store.h"
+#include "core/units.h"
+#include "core/virtual_array.h"
+
+namespace gmem {
+
+// RMPUPDATE and PSMASH result codes (AMD64 APM vol. 3; Linux asm/sev-common.h for the overlap code).
+enum class RmpCode : uint8_t { kOk = 0, kFailInput = 1, kFailPermission = 2, kFailInUse = 3, kFailOverlap = 4 };
+
+// What a lookup of one page says (snp_lookup_rmpentry): the page's own assignment, the level of its 2M region.
+struct RmpEntry {
+  bool assigned = false;
+  bool huge = false;
+  bool validated = false;
+  uint16_t asid = 0;
+  Gfn gfn{0};
+};
+
+class Rmp {
+ public:
+  explicit Rmp(Pages total);
+
+  // A pfn beyond the table is an error, never "unassigned": returns false (the kernel's -EFAULT).
+  bool lookup(Pfn pfn, RmpEntry& entry) const;
+
+  // RMPUPDATE. A private entry starts out not validated.
+  RmpCode make_private_4k(Pfn pfn, Gfn gfn, uint16_t asid);
+  RmpCode make_private_2m(Pfn first, Gfn gfn, uint16_t asid);
+  RmpCode make_shared_4k(Pfn pfn);
+  RmpCode make_shared_2m(Pfn first);
+
+  // PSMASH: 512 4K entries in place of a 2M one; the validated flag is handed on.
+  RmpCode psmash(Pfn first);
+
+  // Sets the validated flag of the entry that holds `pfn`. REQUIRES: assigned.
+  void set_validated(Pfn pfn);
+
+  bool is_huge(Pfn pfn) const { return kind(words_[pfn.block()]) == kHuge; }
+  bool block_unassigned(uint64_t block) const { return kind(words_[block]) == kNone; }
+  // Bits of the assigned pages of a block.
+  Bitmap512 assigned(uint64_t block) const;
+  uint64_t blocks() const { return blocks_; }
+  uint64_t metadata_bytes() const;
+
+ private:
+  // Word: bits 0-1 kind, bit 2 validated (2M entry), bits 4-13 ASID (2M entry), bits 16-: gfn block (2M entry) or line.
+  static constexpr uint64_t kNone = 0;
+  static constexpr uint64_t kHuge = 1;
+  static constexpr uint64_t kLine = 2;
+  static constexpr uint64_t kValidated = 4;
+  static constexpr uint32_t kNoScatter = 0;
+
+  static uint64_t kind(uint64_t word) { return word & 3; }
+  static uint16_t huge_asid(uint64_t word) { return static_cast<uint16_t>((word >> 4) & 0x3ff); }
+  static uint64_t payload(uint64_t word) { return word >> 16; }
+  static uint64_t pack_owner(Gfn gfn, uint16_t asid) { return gfn.value | uint64_t{asid} << 48; }
+
+  struct RunOwner {
+    uint64_t base_gfn;  // gfn of page 0 of the block, modulo 2^64
+    uint16_t asid;
+    uint32_t scatter;  // kNoScatter, or 1 + index of the scatter array
+  };
+  struct ScatterOwners {
+    uint64_t of_page[kBlockPages];
+  };
+
+  uint32_t line_of(uint64_t block) const { return static_cast<uint32_t>(payload(words_[block])); }
+  uint32_t open_line(uint64_t block);
+  void close_line_if_empty(uint64_t block);
+  void set_owner(uint32_t line, uint32_t in_block, Gfn gfn, uint16_t asid);
+  void scatter(uint32_t line);
+
+  uint64_t blocks_;
+  VirtualArray<uint64_t> words_;
+  LineNumbers lines_;
+  VirtualArray<Bitmap512> assigned_;
+  VirtualArray<Bitmap512> validated_;
+  VirtualArray<RunOwner> owners_;
+  LineNumbers scatters_;
+  VirtualArray<ScatterOwners> scatter_owners_;
+};
+
+}  // namespace gmem
