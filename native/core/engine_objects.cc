@@ -13,7 +13,10 @@ constexpr int64_t kMostSlotPages = (int64_t{1} << 31) - 1;      // KVM_MEM_MAX_N
 constexpr int64_t kGuestPhysicalLimit = int64_t{1} << 52;       // kvm_mmu_max_gfn at 52 address bits
 constexpr int64_t kPageMask = static_cast<int64_t>(kPageBytes) - 1;
 
-bool bad_quantity(int64_t bytes) { return bytes < 0 || (bytes & kPageMask) != 0; }
+bool unaligned(int64_t bytes) { return (bytes & kPageMask) != 0; }
+
+// The kernel's quantities are unsigned: a negative start is a huge one, and its range wraps if it reaches zero.
+bool wraps(int64_t start, int64_t size) { return start < 0 && size > 0 && start + size >= 0; }
 }  // namespace
 
 Engine::Errno Engine::op_create(const spec::OpRecord& op) {
@@ -48,7 +51,8 @@ Engine::Errno Engine::op_bind(const spec::OpRecord& op) {
   const auto gpa = quantity(op.address);
   const auto offset = quantity(op.extra);
   const uint32_t number = op.arg;
-  if (bad_quantity(size) || bad_quantity(gpa) || bad_quantity(offset)) return spec::kEINVAL;
+  if (size < 0 || unaligned(size) || unaligned(gpa) || unaligned(offset)) return spec::kEINVAL;
+  if (wraps(gpa, size) || wraps(offset, size)) return spec::kEINVAL;
   if ((number & 0xffff) >= kUserSlots || (number >> 16) != 0) return spec::kEINVAL;
   const int64_t pages = size >> kPageShift;
   if (pages > kMostSlotPages) return spec::kEINVAL;
@@ -62,17 +66,19 @@ Engine::Errno Engine::op_bind(const spec::OpRecord& op) {
 
   const Run<Gfn> gfns{{static_cast<uint64_t>(gpa) >> kPageShift}, {static_cast<uint64_t>(gpa + size) >> kPageShift}};
   const size_t position = vm->first_slot_above(gfns.first);
-  if (position < vm->by_gfn.size() && vm->by_gfn[position]->gfns.first < gfns.end) return spec::kEEXIST;
+  const bool overlaps = position < vm->by_gfn.size() && vm->by_gfn[position]->gfns.first < gfns.end;
+  if (gpa >= 0 && overlaps) return spec::kEEXIST;
   File* file = open_file(op.gmem);
   if (file == nullptr) return spec::kEBADF;
   if (file->vm != op.vm) return spec::kEINVAL;
+  if (offset < 0) return spec::kEINVAL;
   const Index first{static_cast<uint64_t>(offset) >> kPageShift};
   const Run<Index> indexes{first, first + gfns.size()};
   if (indexes.end.value > file->size.value) return spec::kEINVAL;
   const auto above = file->bindings.lower_bound(indexes.first.value);
   if (above != file->bindings.end() && above->first < indexes.end.value) return spec::kEINVAL;
   if (above != file->bindings.begin() && std::prev(above)->second->indexes().end > indexes.first) return spec::kEINVAL;
-  if (gpa + size > kGuestPhysicalLimit) return spec::kEINVAL;
+  if (gpa < 0 || gpa + size > kGuestPhysicalLimit) return spec::kEINVAL;
 
   std::unique_ptr<Slot> slot;
   try {

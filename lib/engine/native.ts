@@ -1,0 +1,123 @@
+/**
+ * The native engine behind the Backend seam: hands clean numbers and typed arrays to the addon, nothing else.
+ */
+import { ARCHES, KNOB_NAMES, KNOBS } from '../spec/knobs.js';
+import { RECORD_BYTES } from '../spec/ops.js';
+import { OUTCOME_BYTES } from '../spec/outcomes.js';
+import { loadAddon } from './addon.js';
+import type { Backend, BackendOptions } from './backend.js';
+import { GmemError } from './error.js';
+
+/** What native/addon/addon.cc exports. */
+interface Addon {
+  create(
+    knobs: Uint8Array,
+    arch: number,
+    memoryBytes: number,
+    contents: number,
+    residentLimitBytes: number,
+    seed: number,
+  ): number;
+  close(handle: number): void;
+  mailbox(handle: number): ArrayBuffer;
+  step(handle: number): void;
+  run(handle: number, records: Uint8Array, first: number, count: number, outcomes: Uint8Array | null): void;
+  counters(handle: number, into: Float64Array): void;
+  errors(handle: number, into: Float64Array): void;
+  pageView(handle: number, gmem: number, first: number, count: number, into: Uint32Array): boolean;
+  fileSize(handle: number, gmem: number): number;
+  verify(handle: number): string[];
+  host(handle: number, into: Float64Array): void;
+}
+
+/** Engines whose owner forgot to close them. */
+const abandoned = new FinalizationRegistry<{ addon: Addon; handle: number }>(({ addon, handle }) =>
+  addon.close(handle),
+);
+
+class NativeBackend implements Backend {
+  readonly kind = 'native';
+  readonly #addon: Addon;
+  readonly #handle: number;
+  readonly #op: Uint8Array;
+  readonly #outcome: Uint8Array;
+  #closed = false;
+
+  constructor(addon: Addon, options: BackendOptions) {
+    const knobs = Uint8Array.from(KNOB_NAMES, (name) =>
+      (KNOBS[name] as readonly unknown[]).indexOf(options.knobs[name]),
+    );
+    this.#addon = addon;
+    this.#handle = addon.create(
+      knobs,
+      ARCHES.indexOf(options.arch),
+      options.memoryBytes,
+      options.contents ? 1 : 0,
+      options.residentLimitBytes,
+      options.seed,
+    );
+    const mailbox = addon.mailbox(this.#handle);
+    this.#op = new Uint8Array(mailbox, 0, RECORD_BYTES);
+    this.#outcome = new Uint8Array(mailbox, RECORD_BYTES, OUTCOME_BYTES);
+    abandoned.register(this, { addon, handle: this.#handle }, this);
+  }
+
+  run(records: Uint8Array, first: number, count: number, outcomes: Uint8Array | null): void {
+    if (count === 1) {
+      const at = first * RECORD_BYTES;
+      this.#op.set(records.subarray(at, at + RECORD_BYTES));
+      this.#addon.step(this.#handle);
+      outcomes?.set(this.#outcome);
+      return;
+    }
+    this.#addon.run(this.#handle, records, first, count, outcomes);
+  }
+
+  counters(into: Float64Array): void {
+    this.#addon.counters(this.#handle, into);
+  }
+
+  errors(into: Float64Array): void {
+    this.#addon.errors(this.#handle, into);
+  }
+
+  pageView(gmem: number, first: number, count: number, into: Uint32Array): boolean {
+    return this.#addon.pageView(this.#handle, gmem, first, count, into);
+  }
+
+  fileSize(gmem: number): number {
+    return this.#addon.fileSize(this.#handle, gmem);
+  }
+
+  verify(): string[] {
+    return this.#addon.verify(this.#handle);
+  }
+
+  host(): Record<string, number> {
+    const figures = new Float64Array(2);
+    this.#addon.host(this.#handle, figures);
+    return { metadata_bytes: figures[0] as number, resident_bytes: figures[1] as number };
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    abandoned.unregister(this);
+    this.#addon.close(this.#handle);
+  }
+}
+
+/**
+ * Starts a native engine.
+ *
+ * @throws GmemError `ERR_GMEM_ADDON` when the addon cannot be loaded, `ERR_GMEM_HOST` when the address space does not
+ * allow a host of this size.
+ */
+export function createNativeBackend(options: BackendOptions): Backend {
+  const addon = loadAddon() as Addon;
+  try {
+    return new NativeBackend(addon, options);
+  } catch (cause) {
+    throw new GmemError('ERR_GMEM_HOST', `the native engine cannot start: ${(cause as Error).message}`, { cause });
+  }
+}

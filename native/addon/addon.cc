@@ -1,0 +1,198 @@
+// The Node-API border: argument checks, buffers, nothing else. Free functions over an integer handle; a single op goes through a
+// mailbox both sides see, a batch through the caller's typed arrays. lib/engine/native.ts is the only caller.
+#include <napi.h>
+
+#include <cstring>
+#include <new>
+#include <string>
+
+#include "addon/sessions.h"
+#include "core/engine.h"
+
+namespace gmem::addon {
+
+namespace {
+
+struct Instance {
+  Sessions sessions;
+};
+
+[[noreturn]] void refuse(Napi::Env env, const char* message) { throw Napi::TypeError::New(env, message); }
+
+double number_at(const Napi::CallbackInfo& info, size_t i, double least, double most) {
+  if (i >= info.Length() || !info[i].IsNumber()) refuse(info.Env(), "expected a number");
+  const double value = info[i].As<Napi::Number>().DoubleValue();
+  if (!(value >= least && value <= most) || value != static_cast<double>(static_cast<int64_t>(value))) {
+    refuse(info.Env(), "number out of range");
+  }
+  return value;
+}
+
+Session& session_at(const Napi::CallbackInfo& info, size_t i) {
+  const auto handle = static_cast<uint32_t>(number_at(info, i, 0, 0xffffffffU));
+  Session* session = info.Env().GetInstanceData<Instance>()->sessions.find(handle);
+  if (session == nullptr) refuse(info.Env(), "no such engine, or it is closed");
+  return *session;
+}
+
+template <class Element>
+struct View {
+  Element* data;
+  size_t length;
+};
+
+template <class Array>
+auto array_at(const Napi::CallbackInfo& info, size_t i, napi_typedarray_type type) {
+  if (i >= info.Length() || !info[i].IsTypedArray() || info[i].As<Napi::TypedArray>().TypedArrayType() != type) {
+    refuse(info.Env(), "expected another typed array");
+  }
+  Array array = info[i].As<Array>();
+  return View<std::remove_pointer_t<decltype(array.Data())>>{array.Data(), array.ElementLength()};
+}
+
+// Records in a byte array: aligned for their doubles, and as many as asked for.
+template <class Record>
+Record* records_at(const Napi::CallbackInfo& info, size_t i, uint64_t first, uint64_t count) {
+  const auto bytes = array_at<Napi::Uint8Array>(info, i, napi_uint8_array);
+  if (reinterpret_cast<uintptr_t>(bytes.data) % alignof(Record) != 0) refuse(info.Env(), "records are not 8-byte aligned");
+  if (first > bytes.length / sizeof(Record) || count > bytes.length / sizeof(Record) - first) refuse(info.Env(), "too few records");
+  return reinterpret_cast<Record*>(bytes.data) + first;
+}
+
+constexpr double kMostBytes = 9007199254740991.0;
+
+// create(knobs: Uint8Array, arch, memoryBytes, contents, residentLimitBytes, seed): handle
+Napi::Value create(const Napi::CallbackInfo& info) {
+  EngineOptions options;
+  const auto positions = array_at<Napi::Uint8Array>(info, 0, napi_uint8_array);
+  if (!spec::knobs_from_positions(positions.data, positions.length, options.knobs)) refuse(info.Env(), "bad knob positions");
+  options.arch = static_cast<spec::Arch>(static_cast<uint8_t>(number_at(info, 1, 0, spec::kArches - 1)));
+  // A pfn is a u32 and its largest value means "none": below 16 TiB.
+  options.memory_bytes = static_cast<uint64_t>(number_at(info, 2, kBlockBytes, 0xffffffff * static_cast<double>(kPageBytes)));
+  options.contents = number_at(info, 3, 0, 1) != 0;
+  options.resident_limit_bytes = static_cast<uint64_t>(number_at(info, 4, 0, kMostBytes));
+  options.seed = static_cast<uint32_t>(number_at(info, 5, 0, 0xffffffffU));
+  try {
+    return Napi::Number::New(info.Env(), info.Env().GetInstanceData<Instance>()->sessions.open(options));
+  } catch (const std::bad_alloc&) {
+    throw Napi::Error::New(info.Env(), "the address space does not allow a host of this size");
+  }
+}
+
+// close(handle). Closing what is closed does nothing.
+void close(const Napi::CallbackInfo& info) {
+  info.Env().GetInstanceData<Instance>()->sessions.close(static_cast<uint32_t>(number_at(info, 0, 0, 0xffffffffU)));
+}
+
+// mailbox(handle): ArrayBuffer of one op record followed by one outcome record.
+Napi::Value mailbox(const Napi::CallbackInfo& info) {
+  const auto keep = new std::shared_ptr<Session::Mailbox>(session_at(info, 0).mailbox);
+  return Napi::ArrayBuffer::New(
+      info.Env(), keep->get(), sizeof(Session::Mailbox),
+      [](Napi::Env, void*, std::shared_ptr<Session::Mailbox>* kept) { delete kept; }, keep);
+}
+
+// step(handle): runs the op in the mailbox. Raw Node-API, because this call is measured in nanoseconds.
+napi_value step(napi_env env, napi_callback_info info) {
+  size_t argc = 1;
+  napi_value argument;
+  void* data;
+  uint32_t handle;
+  if (napi_get_cb_info(env, info, &argc, &argument, nullptr, &data) != napi_ok || argc < 1 ||
+      napi_get_value_uint32(env, argument, &handle) != napi_ok) {
+    napi_throw_type_error(env, nullptr, "expected an engine's handle");
+    return nullptr;
+  }
+  Session* session = static_cast<Instance*>(data)->sessions.find(handle);
+  if (session == nullptr) {
+    napi_throw_type_error(env, nullptr, "no such engine, or it is closed");
+    return nullptr;
+  }
+  session->engine.run(&session->mailbox->op, 1, &session->mailbox->outcome);
+  return nullptr;
+}
+
+// run(handle, records: Uint8Array, first, count, outcomes: Uint8Array | null)
+void run(const Napi::CallbackInfo& info) {
+  Session& session = session_at(info, 0);
+  const auto first = static_cast<uint64_t>(number_at(info, 2, 0, kMostBytes));
+  const auto count = static_cast<uint64_t>(number_at(info, 3, 0, kMostBytes));
+  const auto* ops = records_at<const spec::OpRecord>(info, 1, first, count);
+  const bool wanted = info.Length() > 4 && !info[4].IsNull() && !info[4].IsUndefined();
+  session.engine.run(ops, count, wanted ? records_at<spec::OutcomeRecord>(info, 4, 0, count) : nullptr);
+}
+
+// counters(handle, into: Float64Array of kCounters)
+void counters(const Napi::CallbackInfo& info) {
+  const auto into = array_at<Napi::Float64Array>(info, 1, napi_float64_array);
+  if (into.length < spec::kCounters) refuse(info.Env(), "counter array too short");
+  session_at(info, 0).engine.counters(into.data);
+}
+
+// errors(handle, into: Float64Array of 256)
+void errors(const Napi::CallbackInfo& info) {
+  const auto into = array_at<Napi::Float64Array>(info, 1, napi_float64_array);
+  if (into.length < Engine::kErrnos) refuse(info.Env(), "errno array too short");
+  session_at(info, 0).engine.errors(into.data);
+}
+
+// pageView(handle, gmem, first, count, into: Uint32Array): boolean
+Napi::Value page_view(const Napi::CallbackInfo& info) {
+  const Session& session = session_at(info, 0);
+  const auto gmem = static_cast<uint32_t>(number_at(info, 1, 0, 0xffffffffU));
+  const auto first = static_cast<int64_t>(number_at(info, 2, -kMostBytes, kMostBytes));
+  const auto count = static_cast<uint64_t>(number_at(info, 3, 0, kMostBytes));
+  const auto into = array_at<Napi::Uint32Array>(info, 4, napi_uint32_array);
+  if (count > into.length / spec::kPageViewWords) refuse(info.Env(), "page view array too short");
+  return Napi::Boolean::New(info.Env(), session.engine.page_view(gmem, first, count, into.data));
+}
+
+// fileSize(handle, gmem): bytes, or -1
+Napi::Value file_size(const Napi::CallbackInfo& info) {
+  const Session& session = session_at(info, 0);
+  const auto gmem = static_cast<uint32_t>(number_at(info, 1, 0, 0xffffffffU));
+  return Napi::Number::New(info.Env(), static_cast<double>(session.engine.file_size_bytes(gmem)));
+}
+
+// verify(handle): string[]
+Napi::Value verify(const Napi::CallbackInfo& info) {
+  const std::vector<std::string> problems = session_at(info, 0).engine.verify();
+  Napi::Array lines = Napi::Array::New(info.Env(), problems.size());
+  for (uint32_t i = 0; i < problems.size(); ++i) lines.Set(i, Napi::String::New(info.Env(), problems[i]));
+  return lines;
+}
+
+// host(handle, into: Float64Array): metadata bytes, resident bytes of page contents
+void host(const Napi::CallbackInfo& info) {
+  const auto into = array_at<Napi::Float64Array>(info, 1, napi_float64_array);
+  if (into.length < 2) refuse(info.Env(), "host array too short");
+  const Session& session = session_at(info, 0);
+  into.data[0] = static_cast<double>(session.engine.metadata_bytes());
+  into.data[1] = static_cast<double>(session.engine.resident_bytes());
+}
+
+}  // namespace
+
+Napi::Object init(Napi::Env env, Napi::Object exports) {
+  auto* instance = new Instance();
+  env.SetInstanceData(instance);
+  exports.Set("create", Napi::Function::New(env, create, "create"));
+  exports.Set("close", Napi::Function::New(env, close, "close"));
+  exports.Set("mailbox", Napi::Function::New(env, mailbox, "mailbox"));
+  exports.Set("run", Napi::Function::New(env, run, "run"));
+  exports.Set("counters", Napi::Function::New(env, counters, "counters"));
+  exports.Set("errors", Napi::Function::New(env, errors, "errors"));
+  exports.Set("pageView", Napi::Function::New(env, page_view, "pageView"));
+  exports.Set("fileSize", Napi::Function::New(env, file_size, "fileSize"));
+  exports.Set("verify", Napi::Function::New(env, verify, "verify"));
+  exports.Set("host", Napi::Function::New(env, host, "host"));
+  napi_value step_function;
+  if (napi_create_function(env, "step", NAPI_AUTO_LENGTH, step, instance, &step_function) == napi_ok) {
+    exports.Set("step", Napi::Function(env, step_function));
+  }
+  return exports;
+}
+
+NODE_API_MODULE(gmem, init)
+
+}  // namespace gmem::addon

@@ -1,0 +1,48 @@
+// The engines of one Node environment, reached from JavaScript by small integers, so that no argument a script can make up is
+// ever taken for a pointer.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "core/engine.h"
+
+namespace gmem::addon {
+
+// One engine and the mailbox for single ops: an op record, then its outcome.
+struct Session {
+  struct Mailbox {
+    spec::OpRecord op;
+    spec::OutcomeRecord outcome;
+  };
+
+  explicit Session(const EngineOptions& options) : engine(options), mailbox(std::make_shared<Mailbox>()) {}
+
+  Engine engine;
+  std::shared_ptr<Mailbox> mailbox;  // outlives the engine while JavaScript holds the buffer
+};
+
+class Sessions {
+ public:
+  uint32_t open(const EngineOptions& options) {
+    auto session = std::make_unique<Session>(options);
+    for (uint32_t i = 0; i < sessions_.size(); ++i) {
+      if (sessions_[i]) continue;
+      sessions_[i] = std::move(session);
+      return i;
+    }
+    sessions_.push_back(std::move(session));
+    return static_cast<uint32_t>(sessions_.size() - 1);
+  }
+  // nullptr when there is no such engine, or no more.
+  Session* find(uint32_t handle) const { return handle < sessions_.size() ? sessions_[handle].get() : nullptr; }
+  void close(uint32_t handle) {
+    if (handle < sessions_.size()) sessions_[handle].reset();
+  }
+
+ private:
+  std::vector<std::unique_ptr<Session>> sessions_;
+};
+
+}  // namespace gmem::addon
