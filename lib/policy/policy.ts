@@ -38,8 +38,14 @@ export function resolvePolicy(input: PolicyInput): Policy {
     }
   }
   const base = presetPolicy(('base' in input ? input.base : undefined) ?? 'mainline-6.18').knobs;
+  if (typeof input.knobs !== 'object' || input.knobs === null) {
+    throw new GmemError(
+      'ERR_GMEM_POLICY',
+      `policy ${input.name}: knobs: accepted: an object of ${KNOB_NAMES.join(', ')}`,
+    );
+  }
   const knobs: Record<string, unknown> = { ...base };
-  for (const [key, value] of Object.entries(input.knobs ?? {})) {
+  for (const [key, value] of Object.entries(input.knobs)) {
     if (!KNOB_NAMES.includes(key as KnobName)) {
       throw new GmemError(
         'ERR_GMEM_POLICY',
@@ -58,8 +64,8 @@ export function resolvePolicy(input: PolicyInput): Policy {
   return Object.freeze({ name: input.name, knobs: Object.freeze(knobs as unknown as Knobs) });
 }
 
-function presetPolicy(name: string): Policy {
-  if (!Object.hasOwn(PRESETS, name)) {
+function presetPolicy(name: unknown): Policy {
+  if (typeof name !== 'string' || !Object.hasOwn(PRESETS, name)) {
     throw new GmemError('ERR_GMEM_POLICY', `unknown policy ${shown(name)}, accepted: ${PRESET_NAMES.join(', ')}`);
   }
   return Object.freeze({ name, knobs: PRESETS[name as PresetName].knobs });
