@@ -103,9 +103,10 @@ export class PageView implements Iterable<Page> {
 
   /** Everything of page `i`. */
   page(i: number): Page {
+    const shared = this.has(i, 'shared');
     return {
       index: this.first + i,
-      kind: this.has(i, 'shared') ? 'shared' : 'private',
+      kind: shared ? 'shared' : 'private',
       bound: this.has(i, 'bound'),
       pfn: this.pfn(i),
       sharedPfn: this.sharedPfn(i),

@@ -1,0 +1,196 @@
+/**
+ * The public engine: a simulated host that VMs and gmem files live on, over any backend.
+ *
+ * What the modelled kernel refuses is an Outcome with an errno; misuse throws GmemError. After `close` every call but
+ * `close` throws `ERR_GMEM_CLOSED`; during an asynchronous `run` every call that would run ops throws `ERR_GMEM_BUSY`.
+ */
+import { OpBuilder, type OpInput } from '../ops/builder.js';
+import { type Outcome, OutcomeRecords } from '../ops/outcomes.js';
+import type { OpRecords } from '../ops/records.js';
+import type { OpStream } from '../ops/stream.js';
+import type { Policy } from '../policy/policy.js';
+import type { Counters } from '../spec/counters.js';
+import type { Arch, SWITCHES, SwitchName } from '../spec/knobs.js';
+import { ID_LIMITS } from '../spec/ops.js';
+import { PAGE_VIEW_WORDS } from '../spec/page-view.js';
+import { PAGE_BYTES } from '../spec/units.js';
+import { argumentError, toInteger } from './arguments.js';
+import type { Backend, EngineKind } from './backend.js';
+import { readCounters } from './counters.js';
+import { createBackend, type EngineOptions, type ResolvedOptions, resolveOptions } from './create.js';
+import { GmemError } from './error.js';
+import { tagOutcome } from './expect.js';
+import { Gmem, gmemId, Vm } from './handles.js';
+import { PageView } from './pages.js';
+import { type RunOptions, type RunResult, runRecords } from './run.js';
+
+/** Pages of one page view: 320 MiB of words. */
+const MAX_VIEW_PAGES = 2 ** 24;
+
+/**
+ * Creates an engine.
+ *
+ * @throws GmemError `ERR_GMEM_ARGUMENT` for bad options, `ERR_GMEM_POLICY` for a policy that does not exist or that the
+ * engines cannot run, `ERR_GMEM_ADDON` when the native addon neither loads nor builds.
+ */
+export function createEngine(options: EngineOptions): Engine {
+  return new Engine(resolveOptions(options));
+}
+
+export class Engine {
+  readonly kind: EngineKind;
+  readonly policy: Policy;
+  readonly arch: Arch;
+  /** Simulated host memory, rounded down to 2 MiB. */
+  readonly memoryBytes: number;
+  readonly seed: number;
+  #backend: Backend | undefined;
+  #running = false;
+  readonly #builder = new OpBuilder();
+  #outcomes = new OutcomeRecords(1);
+
+  /** @internal Use `createEngine`. */
+  constructor(options: ResolvedOptions) {
+    this.kind = options.engine;
+    this.policy = options.policy;
+    this.arch = options.backend.arch;
+    this.memoryBytes = options.backend.memoryBytes;
+    this.seed = options.backend.seed;
+    this.#backend = createBackend(options.engine, options.backend);
+  }
+
+  /** Whether `close` was called. */
+  get closed(): boolean {
+    return this.#backend === undefined;
+  }
+
+  /** A VM, 0 to 1022. All of them are there from the start, until destroyed. */
+  vm(id = 0): Vm {
+    return new Vm(this, toInteger('vm', id, 0, ID_LIMITS.vm));
+  }
+
+  /** A gmem file by its id, whether it is open or not. */
+  gmem(id = 0): Gmem {
+    return new Gmem(this, toInteger('gmem', id, 0, ID_LIMITS.gmem));
+  }
+
+  /**
+   * Runs ops given in their JSON shape, now, in order. All are checked before the first one runs.
+   *
+   * @returns one outcome an op, refused or not.
+   * @throws GmemError `ERR_GMEM_ARGUMENT` for an unknown op or key, a wrong type, or a number out of range; a misaligned or
+   * absurd quantity is legal, and its answer is the kernel's errno.
+   */
+  apply(op: OpInput): Outcome;
+  apply(ops: readonly OpInput[]): Outcome[];
+  apply(ops: OpInput | readonly OpInput[]): Outcome | Outcome[] {
+    const backend = this.#idle();
+    const builder = this.#builder;
+    const { records, notes } = builder.stream;
+    records.clear();
+    notes.clear();
+    const list = Array.isArray(ops) ? (ops as readonly OpInput[]) : [ops as OpInput];
+    for (const op of list) builder.push(op);
+    if (this.#outcomes.capacity < records.length) this.#outcomes = new OutcomeRecords(records.length);
+    backend.run(records.bytes, 0, records.length, this.#outcomes.bytes);
+    const outcomes = list.map((_, i) => {
+      const name = records.opName(i);
+      return tagOutcome(this.#outcomes.decode(i, name), name);
+    });
+    return Array.isArray(ops) ? outcomes : (outcomes[0] as Outcome);
+  }
+
+  /**
+   * Runs a whole stream in batches, giving way to the event loop between them.
+   *
+   * @throws GmemError (as a rejection) `ERR_GMEM_ARGUMENT` for a stream no engine can read, `ERR_GMEM_ABORTED` when
+   * `options.signal` fired: ops already run stay run, and counters and page views show them.
+   */
+  async run(stream: OpStream | OpRecords | readonly OpInput[], options: RunOptions = {}): Promise<RunResult> {
+    this.#idle();
+    this.#running = true;
+    try {
+      return await runRecords(() => this.#open(), stream, options);
+    } finally {
+      this.#running = false;
+    }
+  }
+
+  /** Turns a run-time switch, as `gmem_2m_enabled` of the series does. */
+  set<K extends SwitchName>(key: K, value: (typeof SWITCHES)[K][number]): Outcome {
+    return this.apply({ op: 'set', key, value } as never);
+  }
+
+  /** Other tenants take host memory until only `free` wholly free blocks of `order` (9 or 18) are left. */
+  pressure(args: { order: number; free: number; seed?: number }): Outcome {
+    return this.apply({ ...args, op: 'pressure' } as never);
+  }
+
+  /** The simulated counters: exact, and the same on every engine. */
+  counters(): Counters {
+    return readCounters(this.#open());
+  }
+
+  /**
+   * What the engine knows of pages [first, first + count) of an open file; by default of all of them. Pages beyond the
+   * file read as absent.
+   *
+   * @throws GmemError `ERR_GMEM_OP` with errno EBADF when no such file is open.
+   */
+  pages(gmem: Gmem | number, first = 0, count?: number): PageView {
+    const backend = this.#open();
+    const id = gmemId(this, gmem);
+    toInteger('first', first, 0, Number.MAX_SAFE_INTEGER / PAGE_BYTES);
+    const size = backend.fileSize(id);
+    if (size < 0) throw new GmemError('ERR_GMEM_OP', `gmem ${id} is not open: EBADF`, { errno: 'EBADF' });
+    const wanted = count ?? Math.max(0, size / PAGE_BYTES - first);
+    const words = new Uint32Array(toInteger('count', wanted, 0, MAX_VIEW_PAGES) * PAGE_VIEW_WORDS);
+    backend.pageView(id, first, wanted, words);
+    return new PageView(first, words);
+  }
+
+  /** Size in bytes of an open file; `undefined` when no such file is open. */
+  fileSize(gmem: Gmem | number): number | undefined {
+    const size = this.#open().fileSize(gmemId(this, gmem));
+    return size < 0 ? undefined : size;
+  }
+
+  /** The lowest gmem id that is free. */
+  freeGmemId(): number {
+    const backend = this.#open();
+    for (let id = 0; id <= ID_LIMITS.gmem; id += 1) if (backend.fileSize(id) < 0) return id;
+    throw argumentError(`gmem: all ${ID_LIMITS.gmem + 1} ids are in use`);
+  }
+
+  /** Recomputes every counter and invariant. @returns a line for each that does not hold; empty when all do. */
+  verify(): string[] {
+    return this.#open().verify();
+  }
+
+  /** Figures of this machine, not of the simulation: bytes resident now, and what else the engine can say. */
+  host(): Record<string, number> {
+    return this.#open().host();
+  }
+
+  /** Releases everything. Safe at any time and any number of times; a `run` under way rejects with `ERR_GMEM_CLOSED`. */
+  close(): void {
+    const backend = this.#backend;
+    this.#backend = undefined;
+    backend?.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #open(): Backend {
+    if (this.#backend === undefined) throw new GmemError('ERR_GMEM_CLOSED', 'the engine was closed');
+    return this.#backend;
+  }
+
+  #idle(): Backend {
+    const backend = this.#open();
+    if (this.#running) throw new GmemError('ERR_GMEM_BUSY', 'the engine is running a stream: wait for run() to settle');
+    return backend;
+  }
+}

@@ -1,0 +1,227 @@
+/**
+ * VMs and gmem files as objects: a name for an id, with one method an op. Handles hold no state of the engine: a handle of
+ * something that is gone answers EBADF, as a closed descriptor does.
+ *
+ * Every method takes one object with the op's keys as in the op stream, and sizes as text too ("2MiB"); it gives a plain
+ * Outcome, refused or not. `expectOk` turns a refusal into an exception.
+ */
+import type { OpInputOf } from '../ops/builder.js';
+import type { Outcome } from '../ops/outcomes.js';
+import { type CREATE_FLAG, type KeySpec, OPS, type OpName } from '../spec/ops.js';
+import { ORDER_1G, ORDER_2M, ORDER_4K } from '../spec/units.js';
+import { argumentError, checkKeys, type Size, toBytes } from './arguments.js';
+import type { Engine } from './engine.js';
+import { expectOk } from './expect.js';
+import type { PageView } from './pages.js';
+
+/** An op's arguments without what the handle knows, sizes as numbers or text. */
+export type OpArguments<N extends OpName, Known extends string> = {
+  [K in keyof Omit<OpInputOf<N>, 'op' | Known>]: K extends 'gpa' | 'offset' | 'size'
+    ? Size
+    : K extends 'order'
+      ? OrderInput
+      : K extends 'gmem'
+        ? Gmem | number
+        : OpInputOf<N>[K & keyof OpInputOf<N>];
+};
+
+/** 0, 9 or 18, or the size it stands for. Other numbers are legal ops, and refused by the engine. */
+export type OrderInput = number | '4K' | '2M' | '1G';
+
+const ORDER_NAMES: Readonly<Record<string, number>> = { '4K': ORDER_4K, '2M': ORDER_2M, '1G': ORDER_1G };
+
+/** Text and handles to the numbers the op stream wants; everything else is checked when the op is encoded. */
+function convertArguments(engine: Engine, op: OpName, args: unknown, known: string[]): Record<string, unknown> {
+  const specs: Record<string, KeySpec> = OPS[op];
+  const accepted = Object.keys(specs).filter((key) => !known.includes(key));
+  const converted: Record<string, unknown> = { ...checkKeys(op, args, accepted) };
+  for (const [key, value] of Object.entries(converted)) {
+    if (value === undefined) delete converted[key];
+    else if (specs[key]?.type === 'quantity') converted[key] = toBytes(`${op}: ${key}`, value);
+    else if (key === 'order' && typeof value === 'string') converted[key] = ORDER_NAMES[value] ?? value;
+    else if (value instanceof Gmem) converted[key] = gmemId(engine, value);
+  }
+  return converted;
+}
+
+/** Options of `createGmem`. */
+export interface CreateGmemOptions {
+  readonly size: Size;
+  /** Names, or the raw bits. */
+  readonly flags?: readonly (keyof typeof CREATE_FLAG)[] | number;
+  /** Id of the file in the op stream. Default: the lowest that is free. */
+  readonly id?: number;
+}
+
+export class Vm {
+  readonly engine: Engine;
+  readonly id: number;
+
+  /** @internal Use `engine.vm(id)`. */
+  constructor(engine: Engine, id: number) {
+    this.engine = engine;
+    this.id = id;
+  }
+
+  #apply(op: OpName, args: unknown): Outcome {
+    return this.engine.apply({ ...convertArguments(this.engine, op, args, ['vm']), op, vm: this.id } as never);
+  }
+
+  /**
+   * Creates a gmem file for this VM (KVM_CREATE_GUEST_MEMFD).
+   *
+   * @throws GmemError `ERR_GMEM_OP` when it is refused; `engine.apply({ op: 'create', … })` gives the outcome instead.
+   */
+  createGmem(options: CreateGmemOptions): Gmem {
+    const given = checkKeys('createGmem', options, ['size', 'flags', 'id']);
+    const gmem = this.engine.gmem((given.id as number | undefined) ?? this.engine.freeGmemId());
+    const args = { size: given.size, ...(given.flags === undefined ? {} : { flags: given.flags }) };
+    const op = convertArguments(this.engine, 'create', args, ['vm', 'gmem']);
+    expectOk(this.engine.apply({ ...op, op: 'create', vm: this.id, gmem: gmem.id } as never));
+    return gmem;
+  }
+
+  /** Binds a range of a file as a memslot (KVM_SET_USER_MEMORY_REGION2); size 0 deletes the slot. */
+  bind(args: OpArguments<'bind', 'vm'>): Outcome {
+    return this.#apply('bind', args);
+  }
+
+  /** A stage-2 fault by KVM itself; `map: false` prepares the page and installs no leaf. */
+  fault(args: OpArguments<'fault', 'vm'>): Outcome {
+    return this.#apply('fault', args);
+  }
+
+  /** An access of whatever kind each page has now, one page by default. */
+  touch(args: OpArguments<'touch', 'vm'>): Outcome {
+    return this.#apply('touch', args);
+  }
+
+  /** Loads initial contents (SNP_LAUNCH_UPDATE and its like); `done` counts pages. */
+  populate(args: OpArguments<'populate', 'vm'>): Outcome {
+    return this.#apply('populate', args);
+  }
+
+  /** The guest's PVALIDATE of one 4K or 2M page; `code` is the instruction's. */
+  validate(args: OpArguments<'validate', 'vm'>): Outcome {
+    return this.#apply('validate', args);
+  }
+
+  /** Ends the populate phase. */
+  finalize(): Outcome {
+    return this.#apply('finalize', {});
+  }
+
+  /** The guest converts a range between private and shared, the whole way through userspace. */
+  convert(args: OpArguments<'convert', 'vm'>): Outcome {
+    return this.#apply('convert', args);
+  }
+
+  /** KVM_SET_MEMORY_ATTRIBUTES alone: the gmem file is not touched. */
+  setAttributes(args: OpArguments<'attributes', 'vm'>): Outcome {
+    return this.#apply('attributes', args);
+  }
+
+  /** The guest reads: `byte` when all bytes are equal, else `mixed`. */
+  read(args: OpArguments<'guest-read', 'vm' | 'byte'>): Outcome {
+    return this.#apply('guest-read', args);
+  }
+
+  /** The guest fills a range with `byte`. */
+  write(args: OpArguments<'guest-write', 'vm'>): Outcome {
+    return this.#apply('guest-write', args);
+  }
+
+  /** Userspace reads through the slot's user address. */
+  vmmRead(args: OpArguments<'vmm-read', 'vm' | 'byte'>): Outcome {
+    return this.#apply('vmm-read', args);
+  }
+
+  /** Userspace fills a range through the slot's user address. */
+  vmmWrite(args: OpArguments<'vmm-write', 'vm'>): Outcome {
+    return this.#apply('vmm-write', args);
+  }
+
+  /** Gives up the VM; its files stay. */
+  destroy(): Outcome {
+    return this.#apply('destroy', {});
+  }
+}
+
+export class Gmem {
+  readonly engine: Engine;
+  readonly id: number;
+
+  /** @internal Use `vm.createGmem(…)` or `engine.gmem(id)`. */
+  constructor(engine: Engine, id: number) {
+    this.engine = engine;
+    this.id = id;
+  }
+
+  #apply(op: OpName, args: unknown): Outcome {
+    return this.engine.apply({ ...convertArguments(this.engine, op, args, ['gmem']), op, gmem: this.id } as never);
+  }
+
+  /** Size of the open file in bytes; `undefined` when it is not open. */
+  get size(): number | undefined {
+    return this.engine.fileSize(this.id);
+  }
+
+  /** Allocates the pages of a range. */
+  fallocate(args: OpArguments<'fallocate', 'gmem'>): Outcome {
+    return this.#apply('fallocate', args);
+  }
+
+  /** Punches a hole; `freed`, `zeroed` count pages, `split` folios. */
+  punch(args: OpArguments<'punch', 'gmem'>): Outcome {
+    return this.#apply('punch', args);
+  }
+
+  /** Reads through a mapping of the file itself. */
+  hostRead(args: OpArguments<'host-read', 'gmem' | 'byte'>): Outcome {
+    return this.#apply('host-read', args);
+  }
+
+  /** Fills a range through a mapping of the file itself. */
+  hostWrite(args: OpArguments<'host-write', 'gmem'>): Outcome {
+    return this.#apply('host-write', args);
+  }
+
+  /** Takes host references. */
+  pin(args: OpArguments<'pin', 'gmem'>): Outcome {
+    return this.#apply('pin', args);
+  }
+
+  unpin(args: OpArguments<'unpin', 'gmem'>): Outcome {
+    return this.#apply('unpin', args);
+  }
+
+  /** A memory failure at an offset. */
+  poison(args: OpArguments<'poison', 'gmem'>): Outcome {
+    return this.#apply('poison', args);
+  }
+
+  split(args: OpArguments<'split', 'gmem'>): Outcome {
+    return this.#apply('split', args);
+  }
+
+  merge(args: OpArguments<'merge', 'gmem'>): Outcome {
+    return this.#apply('merge', args);
+  }
+
+  /** Closes the file; what slots still refer to lives on, nameless. */
+  close(): Outcome {
+    return this.#apply('close', {});
+  }
+
+  /** What the engine knows of a range of its pages; see `engine.pages`. */
+  pages(first?: number, count?: number): PageView {
+    return this.engine.pages(this, first, count);
+  }
+}
+
+/** Id of a handle of this engine, or the number itself. */
+export function gmemId(engine: Engine, gmem: Gmem | number): number {
+  if (!(gmem instanceof Gmem)) return engine.gmem(gmem).id;
+  if (gmem.engine !== engine) throw argumentError('gmem: the handle belongs to another engine');
+  return gmem.id;
+}

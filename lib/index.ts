@@ -1,0 +1,25 @@
+/**
+ * gmem-engine: run, measure and compare the designs for KVM's guest_memfd. docs/api.md is the contract of what is
+ * exported here.
+ */
+export type { Size } from './engine/arguments.js';
+export type { EngineKind } from './engine/backend.js';
+export { ENGINES, type EngineOptions } from './engine/create.js';
+export { createEngine, Engine } from './engine/engine.js';
+export { GmemError, type GmemErrorCode } from './engine/error.js';
+export { expectOk } from './engine/expect.js';
+export { type CreateGmemOptions, Gmem, type OpArguments, type OrderInput, Vm } from './engine/handles.js';
+export { type Page, type PageFlag, PageView, type RmpEntry } from './engine/pages.js';
+export type { RunOptions, RunProgress, RunResult } from './engine/run.js';
+export { type Annotations, OpBuilder, type OpInput, type OpInputOf, type Quantity } from './ops/builder.js';
+export { type Outcome, OutcomeRecords } from './ops/outcomes.js';
+export { OpRecords, type RecordFields } from './ops/records.js';
+export { type Notes, OpStream } from './ops/stream.js';
+export { type Policy, type PolicyInput, resolvePolicy, unsupportedReason } from './policy/policy.js';
+export { PRESET_NAMES, PRESETS, type Preset, type PresetName } from './policy/presets.js';
+export { COUNTER_NAMES, COUNTERS, type CounterName, type Counters } from './spec/counters.js';
+export { ERRNOS, type Errno, errnoName } from './spec/errnos.js';
+export { ARCHES, type Arch, KNOB_NAMES, KNOBS, type KnobName, type Knobs, type KnobValue } from './spec/knobs.js';
+export { OP_NAMES, OPS, type OpName } from './spec/ops.js';
+export { NO_PFN, PAGE_BIT, PAGE_VIEW, PAGE_VIEW_WORDS } from './spec/page-view.js';
+export { formatBytes, levelName, ORDERS, type Order, PAGE_BYTES, parseSize } from './spec/units.js';

@@ -1,0 +1,198 @@
+/**
+ * Every export, called with what no caller should give it: an engine never crashes, never hangs, never throws anything but
+ * the one error class, and still works afterwards.
+ */
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import * as api from '../../lib/index.js';
+import { ENGINES, start, startBound } from './engines.js';
+
+const circular: Record<string, unknown> = {};
+circular.self = circular;
+
+const HOSTILE: readonly unknown[] = [
+  undefined,
+  null,
+  true,
+  0,
+  -1,
+  0.5,
+  -0,
+  Number.NaN,
+  Number.POSITIVE_INFINITY,
+  2 ** 53,
+  -(2 ** 60),
+  10n,
+  Symbol('s'),
+  '',
+  'off',
+  '-1',
+  '99999999999999GiB',
+  '0xzz',
+  '__proto__',
+  [],
+  [null],
+  {},
+  { __proto__: null },
+  JSON.parse('{"__proto__": 1, "constructor": 2}'),
+  circular,
+  () => 1,
+  new Date(),
+  new Map(),
+  new Uint8Array(3),
+  new Proxy({}, {}),
+];
+
+/** Calls, and wants a value or a GmemError. */
+function survives(what: string, call: () => unknown): void {
+  try {
+    const result = call();
+    if (result instanceof Promise) result.catch(() => {});
+  } catch (error) {
+    assert.ok(error instanceof api.GmemError, `${what}: ${error instanceof Error ? error.stack : String(error)}`);
+  }
+}
+
+function methods(value: object): string[] {
+  return Object.getOwnPropertyNames(Object.getPrototypeOf(value)).filter(
+    (name) => name !== 'constructor' && typeof (value as Record<string, unknown>)[name] === 'function',
+  );
+}
+
+test('engine options', () => {
+  const good: Record<string, unknown> = { policy: 'rfc-thp', memory: '4MiB', engine: 'reference' };
+  for (const value of HOSTILE) {
+    survives('createEngine', () => api.createEngine(value as never).close());
+    for (const key of ['policy', 'memory', 'engine', 'arch', 'seed', 'contents', 'residentLimit', 'nonsense']) {
+      survives(`createEngine ${key}`, () => api.createEngine({ ...good, [key]: value } as never).close());
+    }
+    survives('resolvePolicy', () => api.resolvePolicy(value as never));
+    for (const key of ['name', 'base', 'knobs', 'nonsense']) {
+      survives(`resolvePolicy ${key}`, () => api.resolvePolicy({ name: 'mine', knobs: {}, [key]: value } as never));
+    }
+    for (const knob of api.KNOB_NAMES) {
+      survives(`knob ${knob}`, () => api.resolvePolicy({ name: 'mine', knobs: { [knob]: value } } as never));
+    }
+    survives('expectOk', () => api.expectOk(value as never));
+  }
+});
+
+test('options say what they accept', () => {
+  const refuse = (options: unknown, code: string, message: RegExp) =>
+    assert.throws(() => api.createEngine(options as never), { name: 'GmemError', code, message });
+  const good = { policy: 'rfc-thp', memory: '4MiB', engine: 'reference' };
+  refuse({ ...good, polcy: 1 }, 'ERR_GMEM_ARGUMENT', /unknown key "polcy", did you mean "policy"\?/);
+  refuse({ ...good, memory: '1MiB' }, 'ERR_GMEM_ARGUMENT', /^memory: 1 MiB is not accepted, accepted: 2 MiB to/);
+  refuse({ ...good, memory: '64TiB' }, 'ERR_GMEM_ARGUMENT', /^memory: 64 TiB is not accepted/);
+  refuse({ ...good, memory: 'lots' }, 'ERR_GMEM_ARGUMENT', /^memory: "lots" is not accepted/);
+  refuse(
+    { ...good, seed: -1 },
+    'ERR_GMEM_ARGUMENT',
+    /^seed: -1 is not accepted, accepted: an integer from 0 to 4294967295/,
+  );
+  refuse({ ...good, engine: 'nativ' }, 'ERR_GMEM_ARGUMENT', /did you mean "native"\?/);
+  refuse({ ...good, engine: 'kvm' }, 'ERR_GMEM_ARGUMENT', /^engine: "kvm" is not accepted/);
+  refuse({ ...good, policy: 'rfc-tph' }, 'ERR_GMEM_POLICY', /^unknown policy "rfc-tph", accepted: base-bitmap/);
+  refuse({ policy: 'rfc-thp' }, 'ERR_GMEM_ARGUMENT', /^memory: missing/);
+  refuse({ ...good, policy: { name: 'x', knobs: {}, bse: 'rfc-thp' } }, 'ERR_GMEM_POLICY', /unknown key "bse"/);
+});
+
+for (const kind of ENGINES) {
+  test(`${kind}: every method of engine, VM, file and page view`, { timeout: 120_000 }, () => {
+    for (const value of HOSTILE) {
+      const { host, vm, gmem } = startBound(kind, { memory: '16MiB' });
+      const view = gmem.pages(0, 4);
+      const targets: [string, object][] = [
+        ['engine', host],
+        ['vm', vm],
+        ['gmem', gmem],
+        ['view', view],
+      ];
+      for (const [name, target] of targets) {
+        for (const method of methods(target)) {
+          if (target === host && (method === 'close' || method === 'run')) continue;
+          const call = (...args: unknown[]) =>
+            survives(`${name}.${method}`, () =>
+              (target as Record<string, (...a: unknown[]) => unknown>)[method]?.(...args),
+            );
+          call(value);
+          call(value, value);
+          call(0, value);
+          call(0, 0, value);
+          call({ gpa: value, size: value, offset: value, access: value, to: value, byte: value, order: value });
+          call({ gpa: value, size: 4096 });
+          call({ offset: value, size: 4096 });
+          call({ op: value });
+        }
+      }
+      for (const op of api.OP_NAMES) {
+        for (const key of [...Object.keys(api.OPS[op]), 't', 'nonsense']) {
+          survives(`apply ${op} ${key}`, () =>
+            host.apply({ op, size: 4096, gpa: 0, offset: 0, [key]: value } as never),
+          );
+        }
+      }
+      assert.deepEqual(host.verify(), []);
+      host.close();
+    }
+  });
+
+  test(`${kind}: absurd quantities are legal ops`, () => {
+    const { host } = startBound(kind, { memory: '16MiB' });
+    const absurd = [0, 1, -1, 4095, 4096, -4096, 2 ** 31, 2 ** 32, 2 ** 43, 2 ** 52, Number.MAX_SAFE_INTEGER];
+    absurd.push(-Number.MAX_SAFE_INTEGER);
+    for (const op of api.OP_NAMES) {
+      if (op === 'pressure') continue;
+      const quantities = Object.entries(api.OPS[op] as Record<string, { type: string }>)
+        .filter(([, spec]) => spec.type === 'quantity')
+        .map(([key]) => key);
+      const rest = { access: 'private', to: 'shared', byte: 1, order: 0, slot: 1, key: 'hugepages', value: 'off' };
+      const keys = Object.keys(api.OPS[op]);
+      const others = Object.fromEntries(Object.entries(rest).filter(([key]) => keys.includes(key)));
+      for (const a of absurd) {
+        for (const b of absurd) {
+          // Sizes that are legal and huge would be walked page by page.
+          if (quantities.includes('size') && b > 2 ** 32) continue;
+          const given = Object.fromEntries(quantities.map((key) => [key, key === 'size' ? b : a]));
+          const outcome: api.Outcome = host.apply({ op, ...others, ...given } as never);
+          assert.equal(typeof outcome.ok, 'boolean');
+          if (!outcome.ok) assert.match(String(outcome.errno), /^E[A-Z]+$/);
+        }
+      }
+    }
+    assert.deepEqual(host.verify(), []);
+    host.close();
+  });
+
+  test(`${kind}: run options`, async () => {
+    const host = start(kind);
+    for (const value of HOSTILE) {
+      for (const options of [
+        value,
+        { signal: value },
+        { onProgress: value },
+        { outcomes: value },
+        { nonsense: value },
+      ]) {
+        await host.run(value as never, options as never).catch((error: unknown) => {
+          assert.ok(error instanceof api.GmemError || typeof value === 'function', String(error));
+        });
+      }
+    }
+    assert.deepEqual(host.verify(), []);
+    host.close();
+  });
+}
+
+test('handles of one engine are refused by another', () => {
+  const one = startBound('reference');
+  const other = startBound('reference');
+  assert.throws(() => other.host.pages(one.gmem), { code: 'ERR_GMEM_ARGUMENT' });
+  assert.throws(() => other.vm.bind({ slot: 3, gpa: 0, size: 4096, gmem: one.gmem }), { code: 'ERR_GMEM_ARGUMENT' });
+  assert.throws(() => other.vm.touch({ gpa: 0, vm: 3 } as never), {
+    code: 'ERR_GMEM_ARGUMENT',
+    message: /unknown key "vm"/,
+  });
+  one.host.close();
+  other.host.close();
+});
