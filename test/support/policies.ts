@@ -1,0 +1,44 @@
+/**
+ * The policies the tests run under: every preset, and random knob combinations the engines take.
+ */
+import { unsupportedReason } from '../../lib/policy/policy.js';
+import { PRESET_NAMES, PRESETS } from '../../lib/policy/presets.js';
+import { ARCHES, type Arch, KNOB_NAMES, KNOBS, type Knobs } from '../../lib/spec/knobs.js';
+import type { Random } from './prng.js';
+
+export interface TestPolicy {
+  readonly policy: string;
+  readonly knobs: Knobs;
+  readonly arch: Arch;
+}
+
+/** Presets on every arch that runs them. */
+export function presetPolicies(): TestPolicy[] {
+  return PRESET_NAMES.flatMap((policy) => {
+    const { knobs } = PRESETS[policy];
+    return ARCHES.filter((arch) => unsupportedReason(knobs, arch) === undefined).map((arch) => ({
+      policy,
+      knobs,
+      arch,
+    }));
+  });
+}
+
+/** Any knobs on any arch that the engines accept. */
+export function customPolicy(random: Random): TestPolicy {
+  for (;;) {
+    const arch = random.pick(ARCHES);
+    const knobs: Record<string, unknown> = { ...PRESETS[random.pick(PRESET_NAMES)].knobs };
+    if (random.chance(0.6)) knobs.hugepages = '2M';
+    for (const name of KNOB_NAMES) {
+      // Knob by knob, so that a value that is not supported is not paid for by a whole combination.
+      if (!random.chance(0.5) || name === 'hugepages') continue;
+      const before = knobs[name];
+      knobs[name] = random.pick(KNOBS[name] as readonly unknown[]);
+      if (unsupportedReason(knobs as unknown as Knobs, arch) !== undefined) knobs[name] = before;
+    }
+    if (unsupportedReason(knobs as unknown as Knobs, arch) === undefined) {
+      return { policy: 'custom', knobs: knobs as unknown as Knobs, arch };
+    }
+  }
+}

@@ -1,0 +1,38 @@
+/**
+ * Random streams that mean something: a small world is built first, then ops are aimed at it. One number decides a whole
+ * stream, together with the profile, the arch and the length asked for.
+ */
+import type { RecordFields } from '../../lib/ops/records.js';
+import type { Arch } from '../../lib/spec/knobs.js';
+import { Actions } from './actions.js';
+import { Random } from './prng.js';
+import { PROFILES, type ProfileName } from './profiles.js';
+
+/** Everything a run needs besides the policy and the arch. */
+export interface StreamPlan {
+  readonly memoryBytes: number;
+  readonly contents: boolean;
+  /** Seed of the engine (pressure). */
+  readonly seed: number;
+  readonly ops: readonly RecordFields[];
+}
+
+const DESTROY_WEIGHT = 0.7;
+
+/** @param length ops, at least; the script that is under way at that point is finished. */
+export function randomStream(seed: number, profile: ProfileName, arch: Arch, length: number): StreamPlan {
+  const random = new Random(seed);
+  const { memoryBlocks, weights } = PROFILES[profile];
+  const blocks = Number(random.weighted(memoryBlocks));
+  const contents = random.chance(0.8);
+  const engineSeed = random.chance(0.5) ? 0 : random.u32();
+  const actions = new Actions(random, PROFILES[profile], arch, blocks);
+  // A VM that is gone answers EBADF to everything: interesting, but for most streams only towards their end.
+  const mortal = random.chance(0.15);
+  const ops = actions.opening();
+  while (ops.length < length) {
+    const destroy = mortal || ops.length > length * 0.8 ? DESTROY_WEIGHT : 0;
+    ops.push(...actions.make(random.weighted({ ...weights, destroy })));
+  }
+  return { memoryBytes: blocks * 2 ** 21, contents, seed: engineSeed, ops };
+}

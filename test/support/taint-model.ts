@@ -1,0 +1,207 @@
+/**
+ * What the next reader of a page must see, predicted without any engine: a byte for each quarter of every page of every
+ * file, once for the gmem page and once for the shared copy. It knows who may keep bytes and who must lose them
+ * (docs/semantics.md sections 6 to 10), and nothing of frames, folios, marks or leaves. A quarter never written reads 0.
+ */
+import type { RecordFields } from '../../lib/ops/records.js';
+import type { Arch, Knobs } from '../../lib/spec/knobs.js';
+import { CREATE_FLAG, FLAG } from '../../lib/spec/ops.js';
+import { PAGE_BYTES } from '../../lib/spec/units.js';
+import { nameOf } from './ops.js';
+
+/** Granularity of the model; every access of a taint test is a multiple of it. */
+export const QUARTER_BYTES = 1024;
+const QUARTERS = PAGE_BYTES / QUARTER_BYTES;
+const BLOCK_PAGES = 512;
+
+interface TaintFile {
+  readonly id: number;
+  readonly pages: number;
+  readonly mmap: boolean;
+  open: boolean;
+  /** Bytes by quarter of the file. */
+  readonly gmem: Map<number, number>;
+  readonly copies: Map<number, number>;
+}
+
+interface TaintSlot {
+  readonly vm: number;
+  readonly slot: number;
+  readonly gfn: number;
+  readonly pages: number;
+  readonly index: number;
+  readonly file: TaintFile;
+}
+
+/** Where an access lands: the map that holds its bytes, and the quarter in it. */
+interface Home {
+  bytes: Map<number, number>;
+  quarter: number;
+}
+
+/** Bytes an op says it moved, or pages it populated; 0 when it failed on its arguments. */
+export interface Answer {
+  readonly ok: boolean;
+  readonly done: number;
+}
+
+export class TaintModel {
+  readonly #knobs: Knobs;
+  readonly #privateAtFirst: boolean;
+  readonly #open = new Map<number, TaintFile>();
+  #slots: TaintSlot[] = [];
+  /** `vm/gfn` of every gfn whose kind is not the initial one. */
+  readonly #flipped = new Set<string>();
+
+  constructor(knobs: Knobs, arch: Arch) {
+    this.#knobs = knobs;
+    this.#privateAtFirst = arch !== 'none';
+  }
+
+  isPrivate(vm: number, gfn: number): boolean {
+    return this.#privateAtFirst !== this.#flipped.has(`${vm}/${gfn}`);
+  }
+
+  /** Bytes a read of [address, address + size) must return, a value a quarter; undefined where it cannot succeed. */
+  expected(fields: RecordFields): (number | undefined)[] {
+    return this.#quarters(fields, fields.size).map((home) => home && (home.bytes.get(home.quarter) ?? 0));
+  }
+
+  /** Takes note of an op and its answer. */
+  apply(fields: RecordFields, answer: Answer): void {
+    switch (nameOf(fields)) {
+      case 'guest-write':
+      case 'host-write':
+      case 'vmm-write': {
+        const written = answer.ok ? fields.size : answer.done;
+        for (const home of this.#quarters(fields, written)) home?.bytes.set(home.quarter, fields.arg);
+        return;
+      }
+      case 'populate':
+        if (answer.ok) this.#populate(fields, answer.done);
+        return;
+      default:
+        if (answer.ok) this.#change(fields);
+    }
+  }
+
+  #change(fields: RecordFields): void {
+    const isPrivate = (fields.flags & FLAG.private) !== 0;
+    const gfn = fields.address / PAGE_BYTES;
+    const pages = fields.size / PAGE_BYTES;
+    switch (nameOf(fields)) {
+      case 'create':
+        this.#open.set(fields.gmem, {
+          id: fields.gmem,
+          pages,
+          mmap: (fields.extra & CREATE_FLAG.mmap) !== 0,
+          open: true,
+          gmem: new Map(),
+          copies: new Map(),
+        });
+        return;
+      case 'bind':
+        this.#bind(fields);
+        return;
+      case 'attributes':
+        this.#setKind(fields.vm, gfn, pages, isPrivate);
+        return;
+      case 'convert':
+        this.#setKind(fields.vm, gfn, pages, isPrivate);
+        this.#convert(fields.vm, gfn, pages, isPrivate);
+        return;
+      case 'punch': {
+        const file = this.#open.get(fields.gmem) as TaintFile;
+        this.#punch(file, fields.address / PAGE_BYTES, pages);
+        return;
+      }
+      case 'close': {
+        const file = this.#open.get(fields.gmem) as TaintFile;
+        file.open = false;
+        file.gmem.clear();
+        this.#open.delete(fields.gmem);
+        return;
+      }
+    }
+  }
+
+  #bind({ vm, arg: slot, address, size, extra, gmem }: RecordFields): void {
+    if (size === 0) {
+      this.#slots = this.#slots.filter((other) => other.vm !== vm || other.slot !== slot);
+      return;
+    }
+    const file = this.#open.get(gmem) as TaintFile;
+    const pages = size / PAGE_BYTES;
+    this.#slots.push({ vm, slot, gfn: address / PAGE_BYTES, pages, index: extra / PAGE_BYTES, file });
+  }
+
+  #setKind(vm: number, gfn: number, pages: number, isPrivate: boolean): void {
+    for (let at = gfn; at < gfn + pages; at += 1) {
+      if (isPrivate === this.#privateAtFirst) this.#flipped.delete(`${vm}/${at}`);
+      else this.#flipped.add(`${vm}/${at}`);
+    }
+  }
+
+  #convert(vm: number, gfn: number, pages: number, isPrivate: boolean): void {
+    for (const slot of this.#slots.filter((other) => other.vm === vm)) {
+      const from = Math.max(gfn, slot.gfn);
+      const to = Math.min(gfn + pages, slot.gfn + slot.pages);
+      if (from >= to) continue;
+      const index = slot.index + from - slot.gfn;
+      if (!isPrivate && slot.file.open) this.#punch(slot.file, index, to - from);
+      if (isPrivate && !this.#knobs.keepShared) forget(slot.file.copies, index, index + to - from);
+    }
+  }
+
+  /** What userspace punches of [index, index + pages), by the knob vmmPunch. */
+  #punch(file: TaintFile, index: number, pages: number): void {
+    let from = index;
+    let to = Math.min(index + pages, file.pages);
+    if (this.#knobs.vmmPunch === 'never') return;
+    if (this.#knobs.vmmPunch === 'whole-folio' && this.#knobs.hugepages === '2M') {
+      from = Math.ceil(from / BLOCK_PAGES) * BLOCK_PAGES;
+      if (to !== file.pages) to = Math.floor(to / BLOCK_PAGES) * BLOCK_PAGES;
+    }
+    forget(file.gmem, from, to);
+  }
+
+  #populate({ vm, address, arg }: RecordFields, pages: number): void {
+    for (let gfn = address / PAGE_BYTES; gfn < address / PAGE_BYTES + pages; gfn += 1) {
+      const slot = this.#slotAt(vm, gfn) as TaintSlot;
+      const first = (slot.index + gfn - slot.gfn) * QUARTERS;
+      for (let quarter = first; quarter < first + QUARTERS; quarter += 1) slot.file.gmem.set(quarter, arg);
+    }
+  }
+
+  /** Home of each quarter of the first `size` bytes of an access; undefined where the access cannot reach any. */
+  #quarters(fields: RecordFields, size: number): (Home | undefined)[] {
+    const first = fields.address / QUARTER_BYTES;
+    return Array.from({ length: size / QUARTER_BYTES }, (_, i) =>
+      nameOf(fields).startsWith('host') ? this.#ofFile(fields.gmem, first + i) : this.#ofGuest(fields.vm, first + i),
+    );
+  }
+
+  #ofFile(gmem: number, quarter: number): Home | undefined {
+    const file = this.#open.get(gmem);
+    return file && { bytes: file.gmem, quarter };
+  }
+
+  #ofGuest(vm: number, quarter: number): Home | undefined {
+    const gfn = Math.floor(quarter / QUARTERS);
+    const slot = this.#slotAt(vm, gfn);
+    if (slot === undefined) return undefined;
+    const { file } = slot;
+    const bytes = file.mmap || this.isPrivate(vm, gfn) ? file.gmem : file.copies;
+    return { bytes, quarter: quarter + (slot.index - slot.gfn) * QUARTERS };
+  }
+
+  #slotAt(vm: number, gfn: number): TaintSlot | undefined {
+    return this.#slots.find((slot) => slot.vm === vm && gfn >= slot.gfn && gfn < slot.gfn + slot.pages);
+  }
+}
+
+function forget(bytes: Map<number, number>, from: number, to: number): void {
+  for (const quarter of bytes.keys()) {
+    if (quarter >= from * QUARTERS && quarter < to * QUARTERS) bytes.delete(quarter);
+  }
+}
