@@ -6,6 +6,7 @@
 #include <new>
 #include <string>
 
+#include "addon/kvm.h"
 #include "addon/sessions.h"
 #include "core/engine.h"
 
@@ -190,6 +191,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   if (napi_create_function(env, "step", NAPI_AUTO_LENGTH, step, instance, &step_function) == napi_ok) {
     exports.Set("step", Napi::Function(env, step_function));
   }
+  register_kvm(env, exports);
   return exports;
 }
 

@@ -1,0 +1,24 @@
+// Outcome records, put together one value at a time.
+#pragma once
+
+#include <cstdint>
+
+#include "spec.gen.h"
+
+namespace gmem::kvm {
+
+// Quantities of an op are safe integers kept as doubles.
+inline int64_t integer(double quantity) { return static_cast<int64_t>(quantity); }
+
+inline spec::OutcomeRecord answer(int error) {
+  spec::OutcomeRecord out{};
+  out.errno_number = static_cast<uint16_t>(error);
+  return out;
+}
+
+inline void value(spec::OutcomeRecord& out, int position, double number) {
+  out.has = static_cast<uint8_t>(out.has | (1u << position));
+  out.values[position] = number;
+}
+
+}  // namespace gmem::kvm
