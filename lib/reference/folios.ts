@@ -29,7 +29,7 @@ export function ensurePage(state: State, file: GmemFile, index: number): boolean
   }
   const pfn = state.frames.allocatePage(FRAME.gmem);
   if (pfn === NO_FRAME) {
-    if (huge) state.tally.fallbacks += 1;
+    state.tally.fallbacks += 1;
     return false;
   }
   block.pfn[index - base] = pfn;

@@ -106,13 +106,14 @@ export interface BlockPart {
 
 /** The blocks in use that [first, end) overlaps, ascending. */
 export function blockParts(file: GmemFile, first: number, end: number): BlockPart[] {
+  if (first >= end) return [];
   const firstBlock = Math.floor(first / BLOCK_PAGES);
   const endBlock = Math.ceil(end / BLOCK_PAGES);
   let numbers: number[];
   if (endBlock - firstBlock > file.blocks.size) {
     numbers = [...file.blocks.keys()].filter((n) => n >= firstBlock && n < endBlock).sort((a, b) => a - b);
   } else {
-    numbers = Array.from({ length: Math.max(0, endBlock - firstBlock) }, (_, i) => firstBlock + i);
+    numbers = Array.from({ length: endBlock - firstBlock }, (_, i) => firstBlock + i);
   }
   const parts: BlockPart[] = [];
   for (const number of numbers) {
