@@ -41,7 +41,7 @@ export interface Annotations {
 /** One op of a given name in its JSON shape: required keys, keys with a default, annotations. */
 export type OpInputOf<N extends OpName> = { op: N } & Omit<Valued<N>, Optional<N>> &
   Partial<Pick<Valued<N>, Optional<N>>> &
-  Annotations;
+  Omit<Annotations, keyof Keys<N>>;
 
 /** Any op in its JSON shape. */
 export type OpInput = { [N in OpName]: OpInputOf<N> }[OpName];

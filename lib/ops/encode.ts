@@ -42,7 +42,13 @@ export const OP_PLANS: readonly OpPlan[] = OP_NAMES.map((name, kind) => ({
   keys: Object.entries(OPS[name] as Record<string, KeySpec>),
 }));
 
-export const ANNOTATION_NAMES = Object.keys(ANNOTATIONS) as AnnotationName[];
+/** Annotations an op of this name can carry: `source` of populate is a key of its own. */
+export function annotationsOf(name: OpName): readonly AnnotationName[] {
+  return ANNOTATION_NAMES.filter((annotation) => !Object.hasOwn(OPS[name], annotation));
+}
+
+const ANNOTATION_NAMES = Object.keys(ANNOTATIONS) as AnnotationName[];
+const SOURCE_IS_KEY = OP_PLANS.map(({ name }) => !annotationsOf(name).includes('source'));
 const CREATE_FLAG_NAMES = Object.keys(CREATE_FLAG) as (keyof typeof CREATE_FLAG)[];
 const CREATE_FLAG_BITS = Object.values(CREATE_FLAG).reduce((bits, bit) => bits | bit, 0);
 const HEX = /^0x[0-9a-f]{1,16}$/i;
@@ -91,7 +97,7 @@ export function encodeOp(op: object, problems: OpProblem[]): RecordFields | unde
       const message = annotationProblem(key as AnnotationName, given[key]);
       if (message !== undefined) problems.push({ key, at: 'value', message });
     } else {
-      const known = [...plan.keys.map(([k]) => k), ...ANNOTATION_NAMES];
+      const known = [...plan.keys.map(([k]) => k), ...annotationsOf(name as OpName)];
       const hint = didYouMean(key, known);
       problems.push({
         key,
@@ -112,7 +118,8 @@ export function appendOp(stream: OpStream, op: object, problems: OpProblem[]): b
   const fields = encodeOp(op, problems);
   if (fields === undefined) return false;
   const i = stream.records.appendFields(fields);
-  const { t, derived, source, note } = op as Notes & { t?: number };
+  const { t, derived, note } = op as Notes & { t?: number };
+  const source = SOURCE_IS_KEY[fields.kind] ? undefined : (op as Notes).source;
   if (t !== undefined) stream.setTime(i, t + 0);
   if (derived !== undefined || source !== undefined || note !== undefined) {
     const notes: Notes = {};
@@ -142,7 +149,7 @@ export function decodeOp(stream: OpStream, i: number): Record<string, unknown> {
   if (t !== undefined) op.t = t;
   const notes = stream.notes.get(i);
   if (notes?.derived !== undefined) op.derived = notes.derived;
-  if (notes?.source !== undefined) op.source = notes.source;
+  if (notes?.source !== undefined && !SOURCE_IS_KEY[plan.kind]) op.source = notes.source;
   if (notes?.note !== undefined) op.note = notes.note;
   return op;
 }

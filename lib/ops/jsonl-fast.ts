@@ -5,8 +5,8 @@
  * whatever is unusual (escapes, hexadecimal text, switches, unknown or repeated keys, anything wrong) it leaves alone. The tests
  * hold the two together.
  */
-import { FLAG, ID_LIMITS, type KeySpec } from '../spec/ops.js';
-import { OP_PLANS } from './encode.js';
+import { ANNOTATIONS, type AnnotationName, FLAG, ID_LIMITS, type KeySpec } from '../spec/ops.js';
+import { annotationsOf, OP_PLANS } from './encode.js';
 import { blankFields, type RecordFields } from './records.js';
 import type { Notes, OpStream } from './stream.js';
 
@@ -27,7 +27,7 @@ const SAFE_DIGITS = 15;
 
 interface FastKey {
   readonly name: Uint8Array;
-  readonly spec: KeySpec | 't' | 'derived' | 'source' | 'note';
+  readonly spec: KeySpec | AnnotationName;
   /** Literals of the value, for keys that have a few. */
   readonly literals: readonly Uint8Array[];
 }
@@ -60,12 +60,11 @@ const FAST_OPS: readonly FastOp[] = OP_PLANS.map(({ name, kind, keys }) => {
     else if (spec.type === 'enum') blank[spec.field] = spec.values.indexOf(spec.default);
     else blank[spec.field] = spec.default;
   });
-  const annotations: FastKey[] = [
-    { name: quoted('t'), spec: 't', literals: [] },
-    { name: quoted('derived'), spec: 'derived', literals: BOOLEANS },
-    { name: quoted('source'), spec: 'source', literals: [] },
-    { name: quoted('note'), spec: 'note', literals: [] },
-  ];
+  const annotations: FastKey[] = annotationsOf(name).map((annotation) => ({
+    name: quoted(annotation),
+    spec: annotation,
+    literals: ANNOTATIONS[annotation] === 'boolean' ? BOOLEANS : [],
+  }));
   return {
     name: quoted(name),
     kind,

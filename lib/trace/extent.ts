@@ -19,10 +19,10 @@ export interface Extent {
   /** VMs and gmem files named, ascending. */
   readonly vms: readonly number[];
   readonly gmems: readonly number[];
-  /** Lowest and end of the guest-physical addresses named (reachable ones), bytes; zeros if none. */
+  /** Lowest and end of the guest-physical addresses named outside of bind (reachable ones), bytes; zeros if none. */
   readonly gpaStart: number;
   readonly gpaEnd: number;
-  /** End of the file offsets named outside of create and bind, bytes. */
+  /** End of the file offsets named outside of bind, bytes. */
   readonly offsetEnd: number;
   /** Most bytes bound to slots at one time. */
   readonly boundBytes: number;
@@ -50,19 +50,27 @@ export function extentOf(stream: OpStream): Extent {
   let gpaStart = Number.POSITIVE_INFINITY;
   let gpaEnd = 0;
   let offsetEnd = 0;
+  let lastVm = -1;
+  let lastGmem = -1;
   const op = blankFields();
   for (let i = 0; i < stream.length; i += 1) {
     stream.records.read(i, op);
     const { kind } = op;
     counts[kind] = (counts[kind] as number) + 1;
-    if (HAS_VM[kind]) vms.add(op.vm);
-    if (HAS_GMEM[kind]) gmems.add(op.gmem);
+    if (op.vm !== lastVm && HAS_VM[kind]) {
+      lastVm = op.vm;
+      vms.add(lastVm);
+    }
+    if (op.gmem !== lastGmem && HAS_GMEM[kind]) {
+      lastGmem = op.gmem;
+      gmems.add(lastGmem);
+    }
     if (kind === CREATE) files.set(`${op.gmem}`, op.size);
     else if (kind === BIND) bound.set(`${op.vm}/${op.arg}`, op.size);
     else if (kind === CLOSE) files.set(`${op.gmem}`, 0);
     else if (kind === DESTROY) bound.drop(`${op.vm}/`);
     const end = op.address + Math.max(op.size, 1);
-    if (op.address < 0 || op.size < 0 || end > REACHABLE_BYTES || (kind === BIND && op.size === 0)) continue;
+    if (op.address < 0 || op.size < 0 || end > REACHABLE_BYTES || kind === BIND) continue;
     if (HAS_GPA[kind]) {
       if (op.address < gpaStart) gpaStart = op.address;
       if (end > gpaEnd) gpaEnd = end;

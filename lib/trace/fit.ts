@@ -9,7 +9,7 @@
 import { OpRecords } from '../ops/records.js';
 import { OpStream } from '../ops/stream.js';
 import { OP_KIND } from '../spec/ops.js';
-import { extentOf } from './extent.js';
+import type { Extent } from './extent.js';
 
 const GIB = 2 ** 30;
 
@@ -22,8 +22,7 @@ export interface Fit {
  * @returns the stream itself if it creates or binds anything, names several VMs or files (which of them would own the
  *   memory?), or names no reachable address; else a new one that begins with create and bind.
  */
-export function fitStream(stream: OpStream): Fit {
-  const extent = extentOf(stream);
+export function fitStream(stream: OpStream, extent: Extent): Fit {
   const end = Math.max(extent.gpaEnd, extent.offsetEnd);
   const settled = extent.ops.create !== undefined || extent.ops.bind !== undefined;
   if (settled || end === 0 || extent.vms.length > 1 || extent.gmems.length > 1) return { stream, fitted: false };

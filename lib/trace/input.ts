@@ -49,8 +49,9 @@ export async function openInput(path: string, options: InputOptions = {}): Promi
   } finally {
     await source.close();
   }
-  const fit = options.fit === false ? { stream, fitted: false } : fitStream(stream);
-  const extent = extentOf(fit.stream);
+  const own = extentOf(stream);
+  const fit = options.fit === false ? { stream, fitted: false } : fitStream(stream, own);
+  const extent = fit.fitted ? extentOf(fit.stream) : own;
   return {
     path,
     format: format.name,
@@ -82,6 +83,7 @@ function sniffFormat(path: string, head: Uint8Array): TraceFormat {
       best = format;
       first = at;
     }
+    if (first === 0) break;
   }
   if (best === undefined) throw inputError(path, `is of no known format, accepted: ${acceptedFormats()}`);
   return best;
