@@ -1,0 +1,206 @@
+/**
+ * One input under every policy, in a row: the comparison, and the replay of a single policy with the same code. Knows no
+ * file format and no report.
+ */
+import { cpus, release, totalmem } from 'node:os';
+import { model } from '../cost/model.js';
+import { type CostTable, DEFAULT_COST_TABLE } from '../cost/table.js';
+import { readCounters } from '../engine/counters.js';
+import { createBackend, type ENGINES, resolveOptions } from '../engine/create.js';
+import type { OpStream } from '../ops/stream.js';
+import { type Policy, type PolicyInput, resolvePolicy, unsupportedReason } from '../policy/policy.js';
+import { PRESET_NAMES } from '../policy/presets.js';
+import type { Arch } from '../spec/knobs.js';
+import { PACKAGE } from '../version.js';
+import { defaultMemoryBytes, streamNeeds } from './memory.js';
+import { memoryMaps } from './memory-map.js';
+import {
+  COMPARE_SCHEMA,
+  type InputSummary,
+  type MachineFigures,
+  type PolicyResult,
+  REPLAY_SCHEMA,
+  type ResultsDocument,
+  type RunSettings,
+} from './results.js';
+import { type OutcomeSink, runStream } from './run.js';
+import { timeSpan } from './timeline.js';
+
+/** An op stream and where it is from. */
+export interface CompareInput {
+  readonly path: string;
+  readonly format: string;
+  readonly stream: OpStream;
+  readonly fitted: boolean;
+  readonly sha256?: string | undefined;
+}
+
+export interface Progress {
+  policy: string;
+  /** Position of the policy and how many there are. */
+  position: number;
+  policies: number;
+  /** Ops of this policy that ran, and all of them. */
+  done: number;
+  total: number;
+}
+
+export interface CompareOptions {
+  /** Default: every preset. */
+  policies?: readonly PolicyInput[] | undefined;
+  /** Default: `native`. */
+  engine?: Engine | undefined;
+  /** Default: `snp`, the arch whose guests convert. */
+  arch?: Arch | undefined;
+  /** Default: from the stream, `defaultMemoryBytes`. */
+  memoryBytes?: number | undefined;
+  /** Unsigned 32-bit, default 0. */
+  seed?: number | undefined;
+  costs?: CostTable | undefined;
+  signal?: AbortSignal | undefined;
+  onProgress?: ((progress: Progress) => void) | undefined;
+  /** Points of the timeline, default 200; 0 leaves timeline and memory map out. */
+  samples?: number | undefined;
+}
+
+export interface ReplayOptions extends Omit<CompareOptions, 'policies'> {
+  policy: PolicyInput;
+  outcomes?: OutcomeSink | undefined;
+  /** Check every invariant at the end; what does not hold is in `violations`. */
+  verify?: boolean | undefined;
+}
+
+type Engine = (typeof ENGINES)[number];
+
+const DEFAULT_SAMPLES = 200;
+/** Page contents the engine may hold on this machine. A constant: an outcome must not depend on the machine. */
+const RESIDENT_LIMIT_BYTES = 4 * 2 ** 30;
+
+/**
+ * Runs `input` under every policy.
+ *
+ * @throws GmemError `ERR_GMEM_POLICY` for a policy that does not exist; one that exists and cannot run is a refused row.
+ */
+export function compare(input: CompareInput, options: CompareOptions = {}): Promise<ResultsDocument> {
+  return runAll(COMPARE_SCHEMA, input, (options.policies ?? PRESET_NAMES).map(resolvePolicy), options, {});
+}
+
+/** Runs `input` under one policy, with outcomes and verification where asked for. */
+export function replay(input: CompareInput, options: ReplayOptions): Promise<ResultsDocument> {
+  return runAll(REPLAY_SCHEMA, input, [resolvePolicy(options.policy)], options, options);
+}
+
+async function runAll(
+  schema: ResultsDocument['schema'],
+  input: CompareInput,
+  policies: readonly Policy[],
+  options: CompareOptions,
+  extras: Pick<ReplayOptions, 'outcomes' | 'verify'>,
+): Promise<ResultsDocument> {
+  const needs = streamNeeds(input.stream);
+  const engine = options.engine ?? 'native';
+  const costs = options.costs ?? DEFAULT_COST_TABLE;
+  const settings: RunSettings = {
+    arch: options.arch ?? 'snp',
+    memory_bytes: options.memoryBytes ?? defaultMemoryBytes(needs.guestBytes),
+    seed: options.seed ?? 0,
+    contents: needs.readsContents,
+  };
+  const results: PolicyResult[] = [];
+  let interrupted = false;
+  for (const [position, policy] of policies.entries()) {
+    if (options.signal?.aborted) {
+      interrupted = true;
+      break;
+    }
+    const onProgress = (done: number, total: number): void =>
+      options.onProgress?.({ policy: policy.name, position, policies: policies.length, done, total });
+    const result = await runPolicy(input.stream, policy, engine, settings, costs, {
+      ...options,
+      ...extras,
+      onProgress,
+    });
+    results.push(result);
+    if ('interrupted' in result) interrupted = true;
+  }
+  return {
+    schema,
+    tool: { name: PACKAGE.name, version: PACKAGE.version },
+    input: summarise(input, needs.guestBytes),
+    settings,
+    ...(interrupted ? { interrupted: true } : {}),
+    results,
+    cost_table: Object.values(costs.entries),
+    host: machine(),
+  };
+}
+
+async function runPolicy(
+  stream: OpStream,
+  policy: Policy,
+  engine: Engine,
+  settings: RunSettings,
+  costs: CostTable,
+  options: Omit<ReplayOptions, 'policy' | 'onProgress'> & { onProgress: (done: number, total: number) => void },
+): Promise<PolicyResult> {
+  const refused = unsupportedReason(policy.knobs, settings.arch);
+  if (refused !== undefined) return { policy: policy.name, engine, refused };
+  const resolved = resolveOptions({
+    policy,
+    engine,
+    arch: settings.arch,
+    memory: settings.memory_bytes,
+    seed: settings.seed,
+    contents: settings.contents,
+    residentLimit: RESIDENT_LIMIT_BYTES,
+  });
+  const backend = createBackend(engine, resolved.backend);
+  try {
+    const samples = options.samples ?? DEFAULT_SAMPLES;
+    const { signal, onProgress, outcomes } = options;
+    const report = await runStream(backend, stream, { signal, onProgress, outcomes, samples });
+    const counters = readCounters(backend);
+    return {
+      policy: policy.name,
+      engine,
+      knobs: policy.knobs,
+      ops: report.ops,
+      ...(report.interrupted ? { interrupted: true } : {}),
+      ...(options.verify ? { violations: backend.verify() } : {}),
+      counters,
+      modelled: model(counters, policy.knobs, costs),
+      ...(report.timeline === undefined ? {} : { timeline: report.timeline, memory_map: memoryMaps(backend, stream) }),
+      host: {
+        engine_ns: report.engineNs,
+        ops_per_second: report.engineNs === 0 ? 0 : Math.round((report.ops / report.engineNs) * 1e9),
+        ...backend.host(),
+      },
+    };
+  } finally {
+    backend.close();
+  }
+}
+
+function summarise(input: CompareInput, guestBytes: number): InputSummary {
+  const span = timeSpan(input.stream);
+  return {
+    path: input.path,
+    format: input.format,
+    ...(input.sha256 === undefined ? {} : { sha256: input.sha256 }),
+    ops: input.stream.length,
+    guest_bytes: guestBytes,
+    fitted: input.fitted,
+    ...(span === undefined ? {} : { duration_us: span.last - span.first }),
+  };
+}
+
+function machine(): MachineFigures {
+  const processors = cpus();
+  return {
+    node: process.version,
+    cpu: processors[0]?.model.trim() ?? 'unknown',
+    cpus: processors.length,
+    memory_bytes: totalmem(),
+    kernel: release(),
+  };
+}

@@ -1,0 +1,41 @@
+/**
+ * What a run of a stream needs of its host, read off the stream before anything runs.
+ */
+import type { OpStream } from '../ops/stream.js';
+import { OP_KIND } from '../spec/ops.js';
+import { PAGE_BYTES } from '../spec/units.js';
+
+const GIB = 2 ** 30;
+/** No more than this unless asked for: a `create` of an absurd size is a legal op. */
+const DEFAULT_MEMORY_CAP = 8 * 1024 * GIB;
+
+const READS = new Set([OP_KIND['guest-read'], OP_KIND['host-read'], OP_KIND['vmm-read']]);
+
+export interface StreamNeeds {
+  /** Sum of the sizes `create` ops ask for, those that cannot succeed left out. */
+  guestBytes: number;
+  /** Some op reads page contents. */
+  readsContents: boolean;
+}
+
+export function streamNeeds(stream: OpStream): StreamNeeds {
+  let guestBytes = 0;
+  let readsContents = false;
+  const { records } = stream;
+  for (let i = 0; i < stream.length; i += 1) {
+    const kind = OP_KIND[records.opName(i)];
+    if (READS.has(kind)) readsContents = true;
+    if (kind !== OP_KIND.create) continue;
+    const { size } = records.read(i);
+    if (size > 0 && size % PAGE_BYTES === 0) guestBytes += size;
+  }
+  return { guestBytes, readsContents };
+}
+
+/**
+ * Host memory of a run when the user gives none: twice the files, so that a design that keeps a private page and a shared
+ * copy of everything still finds room, rounded up to 1 GiB, plus 1 GiB; at most 8 TiB.
+ */
+export function defaultMemoryBytes(guestBytes: number): number {
+  return Math.min(DEFAULT_MEMORY_CAP, Math.ceil((2 * guestBytes) / GIB) * GIB + GIB);
+}

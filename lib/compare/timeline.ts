@@ -1,0 +1,115 @@
+/**
+ * The time axis of a report: a few gauges read between chunks, never inside the engine. Sample points are positions in
+ * the stream, chosen from its times alone, so a timeline is as deterministic as the counters it is read from.
+ */
+import type { Backend } from '../engine/backend.js';
+import type { OpStream } from '../ops/stream.js';
+import { COUNTER_NAMES, type CounterName } from '../spec/counters.js';
+import { ORDER_1G, ORDER_2M, pagesOf } from '../spec/units.js';
+import { TIMELINE_COLUMNS, type Timeline } from './results.js';
+
+const PAGES_2M = pagesOf(ORDER_2M);
+const PAGES_1G = pagesOf(ORDER_1G);
+const POSITION = Object.fromEntries(COUNTER_NAMES.map((name, i) => [name, i])) as Record<CounterName, number>;
+
+export class TimelineSampler {
+  /** Run up to here before the next sample; the stream's length when none is left. */
+  next: number;
+  readonly #backend: Backend;
+  readonly #stream: OpStream;
+  readonly #positions: number[];
+  readonly #axis: 't_us' | 'op';
+  readonly #counters = new Float64Array(COUNTER_NAMES.length);
+  readonly #rows: number[][] = [];
+  #taken = 0;
+  #time = 0;
+  #timedTo = 0;
+
+  constructor(backend: Backend, stream: OpStream, points: number) {
+    this.#backend = backend;
+    this.#stream = stream;
+    const span = timeSpan(stream);
+    this.#axis = span !== undefined && span.last > span.first ? 't_us' : 'op';
+    this.#positions =
+      span !== undefined && this.#axis === 't_us'
+        ? positionsByTime(stream, points, span)
+        : positionsByOp(stream.length, points);
+    this.#time = span?.first ?? 0;
+    this.next = this.#positions[0] ?? stream.length;
+  }
+
+  /** Reads the gauges after `done` ops. */
+  sample(done: number): void {
+    while (this.next <= done && this.#taken < this.#positions.length) {
+      this.#taken += 1;
+      this.next = this.#positions[this.#taken] ?? this.#stream.length;
+    }
+    if (this.#rows.at(-1)?.[0] === done) return;
+    for (; this.#timedTo < done; this.#timedTo += 1) {
+      const t = this.#stream.time(this.#timedTo);
+      if (t !== undefined && t > this.#time) this.#time = t;
+    }
+    this.#backend.counters(this.#counters);
+    this.#rows.push(this.#row(done));
+  }
+
+  /** The timeline, with a last sample after `done` ops. */
+  finish(done: number): Timeline {
+    this.sample(done);
+    return { axis: this.#axis, columns: TIMELINE_COLUMNS, rows: this.#rows };
+  }
+
+  #row(done: number): number[] {
+    const of = (name: CounterName): number => this.#counters[POSITION[name]] as number;
+    const left = (size: '4k' | '2m' | '1g'): number => of(`folios_allocated_${size}`) - of(`folios_freed_${size}`);
+    const gmemPages = left('4k') + PAGES_2M * left('2m') + PAGES_1G * left('1g');
+    const huge =
+      PAGES_2M * (left('2m') - of('splits_2m') + of('merges_2m')) +
+      PAGES_1G * (left('1g') - of('splits_1g') + of('merges_1g'));
+    return [
+      done,
+      this.#time,
+      of('host_pages_end'),
+      gmemPages,
+      of('host_pages_end') - gmemPages,
+      huge,
+      of('faults_4k') - of('zaps_4k'),
+      of('faults_2m') - of('zaps_2m'),
+      of('faults_1g') - of('zaps_1g'),
+      of('stranded_pages_end'),
+    ];
+  }
+}
+
+/** First and largest `t` of a stream; `undefined` when no op has one. */
+export function timeSpan(stream: OpStream): { first: number; last: number } | undefined {
+  let first: number | undefined;
+  let last = Number.NEGATIVE_INFINITY;
+  for (let i = 0; i < stream.length; i += 1) {
+    const t = stream.time(i);
+    if (t === undefined) continue;
+    first ??= t;
+    if (t > last) last = t;
+  }
+  return first === undefined ? undefined : { first, last };
+}
+
+/** Where, going through the stream, each of `points` equal steps of time has passed. */
+function positionsByTime(stream: OpStream, points: number, span: { first: number; last: number }): number[] {
+  const step = (span.last - span.first) / points;
+  const positions: number[] = [];
+  let due = span.first + step;
+  for (let i = 0; i < stream.length; i += 1) {
+    const t = stream.time(i);
+    if (t === undefined || t < due) continue;
+    if (i > 0) positions.push(i);
+    due = span.first + step * (Math.floor((t - span.first) / step) + 1);
+  }
+  return positions;
+}
+
+function positionsByOp(length: number, points: number): number[] {
+  const positions = new Set<number>();
+  for (let i = 1; i <= points; i += 1) positions.add(Math.max(1, Math.round((length * i) / points)));
+  return [...positions].filter((position) => position <= length);
+}
