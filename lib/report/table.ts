@@ -1,0 +1,147 @@
+/**
+ * A comparison as text for a terminal: one row a policy, numbers to the right, columns that are zero everywhere left out and
+ * named below.
+ */
+import { isRun, type ResultsDocument, type RunResult } from '../compare/results.js';
+import { formatBytes } from '../spec/units.js';
+import { type Column, usedColumns } from './columns.js';
+import { grouped, share } from './format.js';
+
+export interface TableOptions {
+  /** ANSI attributes; off for files, pipes and NO_COLOR. */
+  color?: boolean;
+  /** Characters a line may take, default 160. */
+  width?: number;
+}
+
+const BOLD = '\u001b[1m';
+const DIM = '\u001b[2m';
+const YELLOW = '\u001b[33m';
+const RESET = '\u001b[0m';
+const DEFAULT_WIDTH = 160;
+
+export function tableReport(document: ResultsDocument, options: TableOptions = {}): string {
+  const paint = (code: string, text: string): string => (options.color ? `${code}${text}${RESET}` : text);
+  const runs = document.results.filter(isRun);
+  const lines = [paint(BOLD, title(document)), ''];
+  if (runs.length > 0) lines.push(...grid(runs, options.width ?? DEFAULT_WIDTH, paint), '');
+  for (const result of document.results) {
+    if (!isRun(result)) lines.push(paint(YELLOW, `${result.policy}: refused: ${result.refused}`));
+  }
+  for (const run of runs) {
+    if (run.interrupted) {
+      lines.push(
+        paint(YELLOW, `${run.policy}: interrupted after ${grouped(run.ops)} of ${grouped(document.input.ops)} ops`),
+      );
+    }
+    for (const violation of run.violations ?? []) lines.push(paint(YELLOW, `${run.policy}: VIOLATED: ${violation}`));
+    if (run.violations?.length === 0) lines.push(`${run.policy}: every invariant holds`);
+    const errors = Object.entries(run.counters.errors);
+    if (errors.length > 0) {
+      lines.push(
+        `${run.policy}: ops that failed: ${errors.map(([name, count]) => `${name} ${grouped(count)}`).join(', ')}`,
+      );
+    }
+  }
+  const zero = usedColumns(runs).zero;
+  if (runs.length > 0 && zero.length > 0)
+    lines.push(...wrap(`zero everywhere: ${zero.join(', ')}`).map((l) => paint(DIM, l)));
+  if (runs.length > 0) {
+    lines.push(
+      paint(DIM, 'cycles are modelled: counters times a table of published and fitted costs (--cost replaces them)'),
+    );
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+function title({ input, settings, tool, results }: ResultsDocument): string {
+  const engines = [...new Set(results.map((result) => result.engine))].join(', ');
+  const fitted = input.fitted ? ', fitted slot' : '';
+  return (
+    `${input.path}: ${grouped(input.ops)} ops, guest ${formatBytes(input.guest_bytes)}${fitted}, arch ${settings.arch}, ` +
+    `host memory ${formatBytes(settings.memory_bytes)}, seed ${settings.seed}, ${engines} engine, ${tool.name} ${tool.version}`
+  );
+}
+
+/**
+ * The grid: groups of columns from left to right, continued below when they do not fit; each part has a heading of groups,
+ * a heading of columns, a rule, and the rows.
+ */
+function grid(runs: readonly RunResult[], width: number, paint: (code: string, text: string) => string): string[] {
+  const columns = usedColumns(runs).used;
+  const cells = runs.map((run) => columns.map((column) => cell(column, run)));
+  const widths = columns.map((column, c) =>
+    Math.max(column.title.length, ...cells.map((row) => (row[c] as string).length)),
+  );
+  const first = Math.max('policy'.length, ...runs.map((run) => run.policy.length));
+  const parts: [number, number][][] = [[]];
+  let used = first;
+  for (const block of groups(columns)) {
+    const missing = (columns[block[0]] as Column).group.length - widthOf(block, widths);
+    if (missing > 0) widths[block[0]] = (widths[block[0]] as number) + missing;
+    const needed = 2 + widthOf(block, widths);
+    if (used + needed > width && used > first) {
+      parts.push([]);
+      used = first;
+    }
+    used += needed;
+    (parts.at(-1) as [number, number][]).push(block);
+  }
+  return parts.flatMap((blocks, part) => {
+    const row = (head: string, texts: readonly string[]): string => {
+      let line = head.padEnd(first);
+      for (const [from, to] of blocks) {
+        line += ' ';
+        for (let c = from; c < to; c += 1) line += ` ${(texts[c] as string).padStart(widths[c] as number)}`;
+      }
+      return line;
+    };
+    const groupNames = blocks.map(
+      (block) => `  ${(columns[block[0]] as Column).group.padStart(widthOf(block, widths))}`,
+    );
+    const titles = columns.map((column) => column.title);
+    const names = row('policy', titles);
+    return [
+      ...(part === 0 ? [] : ['']),
+      paint(DIM, `${' '.repeat(first)}${groupNames.join('')}`),
+      paint(BOLD, names),
+      paint(DIM, '-'.repeat(names.length)),
+      ...runs.map((run, r) => row(run.policy, cells[r] as string[])),
+    ];
+  });
+}
+
+function cell(column: Column, run: RunResult): string {
+  const text = column.format(column.value(run));
+  if (column.key !== 'modelled_cycles') return text;
+  const largest = Object.entries(run.modelled.cycles).sort((a, b) => b[1] - a[1])[0];
+  return largest === undefined ? text : `${text} ${largest[0]} ${share(largest[1], run.modelled.cycles_total)}`;
+}
+
+/** Characters of the columns [from, to), one blank between two. */
+function widthOf([from, to]: readonly [number, number], widths: readonly number[]): number {
+  let width = to - from - 1;
+  for (let c = from; c < to; c += 1) width += widths[c] as number;
+  return width;
+}
+
+/** Runs of columns of one group, as [from, to). */
+function groups(columns: readonly Column[]): [number, number][] {
+  const found: [number, number][] = [];
+  for (let c = 0; c < columns.length; c += 1) {
+    const last = found.at(-1);
+    if (last !== undefined && columns[last[0]]?.group === columns[c]?.group) last[1] = c + 1;
+    else found.push([c, c + 1]);
+  }
+  return found;
+}
+
+function wrap(text: string, width = 150): string[] {
+  const lines = [''];
+  for (const word of text.split(' ')) {
+    const line = lines.at(-1) as string;
+    if (line !== '' && line.length + 1 + word.length > width) lines.push(`  ${word}`);
+    else lines[lines.length - 1] = line === '' ? word : `${line} ${word}`;
+  }
+  return lines;
+}
