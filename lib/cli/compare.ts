@@ -1,0 +1,43 @@
+/** `gmem compare INPUT`: every policy over one input. */
+import { Command, Option } from 'commander';
+import { compare } from '../compare/compare.js';
+import { PRESET_NAMES, type PresetName } from '../policy/presets.js';
+import { runJob } from './job.js';
+import type { Done } from './main.js';
+import { policyNames, type RunFlags, runOptions } from './options.js';
+import { planOutput } from './output.js';
+
+interface CompareFlags extends RunFlags {
+  policies?: PresetName[];
+}
+
+export function compareCommand(done: Done): Command {
+  const command = new Command('compare')
+    .summary('run one input under every policy and report how they differ')
+    .description('Runs INPUT under every policy, one after the other, and reports how they differ.')
+    .argument('<input>', 'op stream or trace; the format is told by its content')
+    .addOption(
+      new Option('--policies <names>', `comma-separated (default: all): ${PRESET_NAMES.join(', ')}`).argParser(
+        policyNames,
+      ),
+    );
+  for (const option of runOptions()) command.addOption(option);
+  return command
+    .addHelpText(
+      'after',
+      `
+Examples:
+  gmem compare trace.jsonl.gz
+  gmem compare trace.jsonl.gz --policies mainline-6.18,rfc-thp --format json | jq '.results[].counters'
+  gmem compare trace.jsonl.gz --format html -o report.html
+  gmem compare trace.jsonl.gz --format table --format json --format html -o results/`,
+    )
+    .action(async (input: string, flags: CompareFlags) => {
+      const targets = await planOutput(flags.format ?? ['table'], flags.output);
+      done(
+        await runJob(input, flags, targets, (stream, options) =>
+          compare(stream, { ...options, policies: flags.policies }),
+        ),
+      );
+    });
+}

@@ -1,0 +1,55 @@
+/**
+ * What `compare` and `replay` have in common: read the input, run, write the reports, and the exit code that follows.
+ */
+import type { CompareInput, CompareOptions } from '../compare/compare.js';
+import { fileDigest } from '../compare/digest.js';
+import { isRun, type ResultsDocument } from '../compare/results.js';
+import { readCostFile } from '../cost/file.js';
+import { openInput } from '../trace/input.js';
+import { EXIT, type ExitCode } from './exit.js';
+import { onInterrupt } from './interrupt.js';
+import type { RunFlags } from './options.js';
+import { type Target, writeReports } from './output.js';
+import { progressLine } from './progress.js';
+
+export type Runner = (input: CompareInput, options: CompareOptions) => Promise<ResultsDocument>;
+
+export async function runJob(
+  path: string,
+  flags: RunFlags,
+  targets: readonly Target[],
+  run: Runner,
+): Promise<ExitCode> {
+  const costs = flags.cost === undefined ? undefined : await readCostFile(flags.cost);
+  const interruption = onInterrupt(flags.quiet);
+  const progress = progressLine(flags.progress, flags.quiet);
+  let document: ResultsDocument;
+  try {
+    const [input, sha256] = await Promise.all([openInput(path, { format: flags.inputFormat }), fileDigest(path)]);
+    document = await run(
+      { ...input, sha256 },
+      {
+        engine: flags.engine,
+        arch: flags.arch,
+        memoryBytes: flags.memory,
+        seed: flags.seed,
+        costs,
+        signal: interruption.signal,
+        onProgress: progress?.update,
+      },
+    );
+  } finally {
+    progress?.clear();
+    interruption.release();
+  }
+  const files = await writeReports(targets, document);
+  if (!flags.quiet) for (const file of files) process.stderr.write(`wrote ${file}\n`);
+  return exitCode(document);
+}
+
+function exitCode(document: ResultsDocument): ExitCode {
+  if (document.interrupted) return EXIT.interrupted;
+  const runs = document.results.filter(isRun);
+  if (runs.length === 0) return EXIT.failed;
+  return runs.some((run) => (run.violations ?? []).length > 0) ? EXIT.failed : EXIT.done;
+}

@@ -1,0 +1,111 @@
+/**
+ * Option values, as text from the command line to what the program takes. A bad value says what is accepted.
+ */
+import { Option } from 'commander';
+import { ENGINES } from '../engine/create.js';
+import { didYouMean } from '../ops/suggest.js';
+import { unsupportedReason } from '../policy/policy.js';
+import { PRESET_NAMES, PRESETS } from '../policy/presets.js';
+import { REPORT_FORMATS, type ReportFormat } from '../report/formats.js';
+import { ARCHES, type Arch } from '../spec/knobs.js';
+import { parseSize } from '../spec/units.js';
+import { TRACE_FORMAT_NAMES } from '../trace/formats.js';
+import { UsageError } from './exit.js';
+
+/** Arches the engines simulate. */
+export const SIMULATED_ARCHES = ARCHES.filter(
+  (arch) => unsupportedReason(PRESETS['mainline-6.18'].knobs, arch) === undefined,
+);
+
+export type ProgressMode = 'auto' | 'always' | 'never';
+
+/** Options of the verbs that run ops. */
+export interface RunFlags {
+  engine: (typeof ENGINES)[number];
+  arch: Arch;
+  memory?: number;
+  seed: number;
+  cost?: string;
+  inputFormat?: string;
+  format?: ReportFormat[];
+  output?: string;
+  quiet: boolean;
+  progress: ProgressMode;
+}
+
+export function oneOf<T extends string>(what: string, accepted: readonly T[]): (text: string) => T {
+  return (text) => {
+    if ((accepted as readonly string[]).includes(text)) return text as T;
+    throw new UsageError(`${what}: ${unknownName(text, accepted)}`);
+  };
+}
+
+/** `unknown "x", did you mean "y"? Accepted: ...` */
+export function unknownName(text: string, accepted: readonly string[]): string {
+  const hint = didYouMean(text, accepted);
+  return `unknown ${JSON.stringify(text)}${hint === '' ? '.' : hint} Accepted: ${accepted.join(', ')}`;
+}
+
+/** Repeatable, and comma-separated. */
+function formats(text: string, before: ReportFormat[] | undefined): ReportFormat[] {
+  const given = text.split(',').map((part) => oneOf('--format', REPORT_FORMATS)(part.trim()));
+  return [...new Set([...(before ?? []), ...given])];
+}
+
+export function policyNames(text: string): string[] {
+  const names = text
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
+  if (names.length === 0) throw new UsageError(`--policies: none given. Accepted: ${PRESET_NAMES.join(', ')}`);
+  return [...new Set(names.map(oneOf('--policies', PRESET_NAMES)))];
+}
+
+function memory(text: string): number {
+  const bytes = parseSize(text);
+  if (bytes === undefined) {
+    throw new UsageError(
+      `--memory: ${JSON.stringify(text)} is not a size. Accepted: bytes, or 64GiB, 512M, 0x80000000 (binary units)`,
+    );
+  }
+  return bytes;
+}
+
+function seed(text: string): number {
+  const value = /^(\d+|0x[0-9a-f]+)$/i.test(text) ? Number(text) : Number.NaN;
+  if (!(value <= 0xffffffff)) throw new UsageError(`--seed: ${JSON.stringify(text)}. Accepted: 0 to ${0xffffffff}`);
+  return value;
+}
+
+export const engineOption = (): Option =>
+  new Option('--engine <name>', `engine: ${ENGINES.join(' or ')}`)
+    .argParser(oneOf('--engine', ENGINES))
+    .default('native');
+
+/** Options every verb that runs ops has, in the order help shows them. */
+export function runOptions(): Option[] {
+  return [
+    engineOption(),
+    new Option('--arch <name>', `what the guest's hardware does with private memory: ${SIMULATED_ARCHES.join(' or ')}`)
+      .argParser(oneOf('--arch', SIMULATED_ARCHES))
+      .default('snp'),
+    new Option(
+      '--memory <size>',
+      'simulated host memory (default: twice the gmem files, rounded up to 1 GiB, plus 1 GiB)',
+    ).argParser(memory),
+    new Option('--seed <n>', 'seed of the pseudo-random choices, 32 bits').argParser(seed).default(0),
+    new Option(
+      '--input-format <name>',
+      `format of INPUT (default: told by its content): ${TRACE_FORMAT_NAMES.join(', ')}`,
+    ).argParser(oneOf('--input-format', TRACE_FORMAT_NAMES)),
+    new Option('--cost <file>', 'JSON file with cycles an event, in place of the built-in numbers'),
+    new Option('--format <name>', `report as ${REPORT_FORMATS.join(', ')}; repeatable (default: table)`).argParser(
+      formats,
+    ),
+    new Option('-o, --output <path>', 'file, or - for stdout, or a folder for several formats'),
+    new Option('--progress <when>', 'progress on stderr: auto (on a terminal), always, never')
+      .argParser(oneOf('--progress', ['auto', 'always', 'never'] as const))
+      .default('auto'),
+    new Option('-q, --quiet', 'no progress and no messages on stderr, only errors').default(false),
+  ];
+}

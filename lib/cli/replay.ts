@@ -1,0 +1,92 @@
+/** `gmem replay INPUT --policy P`: one policy over one input, with outcomes and verification. */
+import { createWriteStream } from 'node:fs';
+import { finished } from 'node:stream/promises';
+import { Command, Option } from 'commander';
+import { replay } from '../compare/compare.js';
+import type { OutcomeSink } from '../compare/run.js';
+import { PRESET_NAMES, type PresetName } from '../policy/presets.js';
+import { UsageError } from './exit.js';
+import { runJob } from './job.js';
+import type { Done } from './main.js';
+import { oneOf, type RunFlags, runOptions } from './options.js';
+import { planOutput, type Target, writeOut } from './output.js';
+
+interface ReplayFlags extends RunFlags {
+  policy: PresetName;
+  outcomes?: string;
+  verify?: true;
+}
+
+export function replayCommand(done: Done): Command {
+  const command = new Command('replay')
+    .summary('run one input under one policy, with outcomes op by op')
+    .description('Runs INPUT under one policy. Says what every op answered, and checks the invariants, where asked.')
+    .argument('<input>', 'op stream or trace; the format is told by its content')
+    .addOption(
+      new Option('--policy <name>', `one of: ${PRESET_NAMES.join(', ')}`)
+        .argParser(oneOf('--policy', PRESET_NAMES))
+        .makeOptionMandatory(),
+    )
+    .addOption(
+      new Option(
+        '--outcomes <file>',
+        'one JSON line an op: its outcome; - for stdout, where it takes the place of the report',
+      ),
+    )
+    .addOption(
+      new Option('--verify', 'recount every counter and check every invariant at the end (exit code 1 if one fails)'),
+    );
+  for (const option of runOptions()) command.addOption(option);
+  return command
+    .addHelpText(
+      'after',
+      `
+Examples:
+  gmem replay trace.jsonl.gz --policy rfc-thp --verify
+  gmem replay ops.jsonl --policy mainline-6.18 --outcomes -
+  gmem replay ops.jsonl --policy mainline-6.18 --outcomes out.jsonl --format json`,
+    )
+    .action(async (input: string, flags: ReplayFlags) => {
+      const targets = await replayTargets(flags);
+      const sink = flags.outcomes === undefined ? undefined : outcomeSink(flags.outcomes);
+      const { policy, verify } = flags;
+      const code = await runJob(input, flags, targets, (stream, options) =>
+        replay(stream, { ...options, policy, verify, outcomes: sink?.write }).finally(() => sink?.end()),
+      );
+      done(code);
+    });
+}
+
+async function replayTargets(flags: ReplayFlags): Promise<Target[]> {
+  if (flags.outcomes !== '-') return planOutput(flags.format ?? ['table'], flags.output);
+  if (flags.format === undefined && flags.output === undefined) return [];
+  const targets = await planOutput(flags.format ?? ['table'], flags.output);
+  if (targets.some((target) => target.to === 'stdout')) {
+    throw new UsageError('--outcomes -: stdout is taken by the outcomes; give the report a file with -o');
+  }
+  return targets;
+}
+
+function outcomeSink(path: string): { write: OutcomeSink; end: () => Promise<void> } {
+  if (path === '-') return { write: writeOut, end: async () => {} };
+  const file = createWriteStream(path);
+  let failed: Error | undefined;
+  file.on('error', (error) => {
+    failed = error;
+  });
+  return {
+    write: (lines) => {
+      if (failed !== undefined) throw failed;
+      if (file.write(lines)) return undefined;
+      return new Promise<void>((resolve, reject) => {
+        file.once('drain', resolve);
+        file.once('error', reject);
+      });
+    },
+    end: async () => {
+      if (failed !== undefined) throw failed;
+      file.end();
+      await finished(file);
+    },
+  };
+}
