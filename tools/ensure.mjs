@@ -6,7 +6,7 @@
  *
  * Runs before node_modules exists, so it uses node's own modules only.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { withLock } from './build-lock.mjs';
 import { buildNative, LOCK, requireTools } from './build-native.mjs';
@@ -35,9 +35,14 @@ function installed() {
 
 function typescript() {
   const inputs = filesBelow('lib', 'test', 'bench', 'tsconfig.json', 'package.json', 'package-lock.json');
-  step('dist/.stamp', fingerprint(inputs), ['dist/.tsbuildinfo'], () =>
-    run(process.execPath, 'node_modules/typescript/bin/tsc', '-p', '.'),
-  );
+  step('dist/.stamp', fingerprint(inputs), ['dist/.tsbuildinfo'], () => {
+    run(process.execPath, 'node_modules/typescript/bin/tsc', '-p', '.');
+    // What was compiled from a source that is gone must not be packed, nor found by an import.
+    for (const file of filesBelow('dist/lib', 'dist/test', 'dist/bench')) {
+      const source = file.replace(/^dist./, '').replace(/(\.d\.ts|\.js|\.js\.map)$/, '.ts');
+      if (!inputs.includes(source)) rmSync(path.join(ROOT, file));
+    }
+  });
 }
 
 withLock(

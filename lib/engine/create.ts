@@ -1,6 +1,7 @@
 /**
  * From what a user asks for to a running backend: option defaults and limits, and which file implements which engine.
  */
+import { createKvmBackend } from '../kvm/backend.js';
 import { type Policy, type PolicyInput, resolvePolicy, unsupportedReason } from '../policy/policy.js';
 import { createReferenceBackend } from '../reference/backend.js';
 import { ARCHES, type Arch } from '../spec/knobs.js';
@@ -11,16 +12,16 @@ import type { Backend, BackendOptions, EngineKind } from './backend.js';
 import { GmemError } from './error.js';
 import { createNativeBackend } from './native.js';
 
-/** The engines there are. */
-export const ENGINES = ['native', 'reference'] as const satisfies readonly EngineKind[];
+/** The engines there are: two that simulate, and the running kernel itself. */
+export const ENGINES = ['native', 'reference', 'kvm'] as const satisfies readonly EngineKind[];
 
 export interface EngineOptions {
   /** A preset's name, or a policy of one's own. */
   readonly policy: PolicyInput;
   /** Simulated host memory; rounded down to 2 MiB. */
   readonly memory: Size;
-  /** Default `native`. */
-  readonly engine?: (typeof ENGINES)[number];
+  /** Default `native`. `kvm` takes no notice of policy, memory, arch and seed: the kernel is what it is. */
+  readonly engine?: EngineKind;
   /** Default `none`. */
   readonly arch?: Arch;
   /** Seed of the engine's own pseudo-random choices (`pressure`), unsigned 32-bit. Default 0. */
@@ -81,18 +82,13 @@ export function resolveOptions(options: EngineOptions): ResolvedOptions {
 /**
  * Starts an engine.
  *
- * @throws GmemError `ERR_GMEM_POLICY` when the engines cannot run these knobs on this arch, `ERR_GMEM_ADDON` when the
- * native addon neither loads nor builds.
+ * @throws GmemError `ERR_GMEM_POLICY` when the simulators cannot run these knobs on this arch, `ERR_GMEM_ADDON` when the
+ * native addon neither loads nor builds, `ERR_GMEM_HOST` when this machine lacks what the engine needs.
  */
 export function createBackend(kind: EngineKind, options: BackendOptions): Backend {
+  const engine = toChoice<EngineKind>('engine', kind, ENGINES);
+  if (engine === 'kvm') return createKvmBackend(options);
   const reason = unsupportedReason(options.knobs, options.arch);
   if (reason !== undefined) throw new GmemError('ERR_GMEM_POLICY', reason);
-  switch (toChoice<EngineKind>('engine', kind, ENGINES)) {
-    case 'native':
-      return createNativeBackend(options);
-    case 'reference':
-      return createReferenceBackend(options);
-    case 'kvm':
-      throw argumentError(`engine: kvm is not accepted, accepted: ${ENGINES.join(', ')}`);
-  }
+  return engine === 'native' ? createNativeBackend(options) : createReferenceBackend(options);
 }

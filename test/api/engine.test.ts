@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { COUNTER_NAMES, expectOk, GmemError } from '../../lib/index.js';
+import { COUNTER_NAMES, type Engine, expectOk, GmemError } from '../../lib/index.js';
 import { ENGINES, MiB, start, startBound } from './engines.js';
 
 for (const kind of ENGINES) {
@@ -159,3 +159,21 @@ for (const kind of ENGINES) {
     host.close();
   });
 }
+
+test('kvm: the same interface over the running kernel, or one error that says what it lacks', () => {
+  let host: Engine;
+  try {
+    host = start('kvm');
+  } catch (error) {
+    assert.ok(error instanceof GmemError);
+    assert.equal(error.code, 'ERR_GMEM_HOST');
+    assert.match(error.message, /^kvm engine: /);
+    assert.notEqual(error.errno, undefined);
+    return;
+  }
+  const gmem = host.vm().createGmem({ size: '2MiB' });
+  assert.deepEqual(gmem.punch({ offset: 1, size: 4096 }), { ok: false, errno: 'EINVAL' });
+  assert.deepEqual(host.counters().errors, { EINVAL: 1 });
+  assert.deepEqual(host.verify(), []);
+  host.close();
+});
