@@ -58,9 +58,13 @@ OutcomeRecord Engine::guest(const OpRecord& op, Action action, uint64_t fixed_si
   const int64_t limit = int64_t{1} << caps_.physical_bits;
   // No page table entry can name such an address.
   if (caps_.vcpu_errno != 0 || gpa < 0 || gpa >= limit) return answer(EOPNOTSUPP);
-  const bool cut = size > limit - gpa;
   const auto from = static_cast<uint64_t>(gpa);
-  const auto bytes = static_cast<uint64_t>(cut ? limit - gpa : size);
+  const bool beyond = size > limit - gpa;
+  const auto end = static_cast<uint64_t>(beyond ? limit : gpa + size);
+  // The guest gets no further than the first page without a slot, so it is not sent further.
+  const uint64_t bound = vm->bound_end(from, end);
+  const uint64_t bytes = std::min(end, bound / kPage * kPage + kPage) - from;
+  const bool cut = beyond && bound == end;
   const bool touches = action == Action::kTouchRead || action == Action::kTouchWrite;
   const int done_at = touches ? spec::kTouchDone : spec::kGuestReadDone;
   if (!charge_guest(*vm, from, bytes)) {

@@ -27,6 +27,9 @@ constexpr uint64_t kPresentWritableUser = 0x7;
 constexpr uint64_t kLargePage = 0x80;
 constexpr uint64_t kAddressMask = 0x000ffffffffff000;
 
+// A load and a store of one instruction, and one more.
+constexpr int kMostExitsOfOneAccess = 4;
+
 constexpr uint16_t kCodeSelector = 0x33;
 constexpr uint16_t kDataSelector = 0x2b;
 
@@ -210,6 +213,20 @@ GuestAnswer Guest::run_piece(Action action, uint64_t gpa, uint64_t size, uint8_t
   return enter(action, base + (from & (kGib - 1)), from, count, byte);
 }
 
+// Ends the access an MMIO exit has left half done: the kernel goes on with it at the next entry, and would hand the answer
+// of a load to whatever load comes first. A string instruction would exit once for every byte it still has.
+void Guest::finish_access() {
+  kvm_regs regs;
+  if (::ioctl(vcpu_.get(), KVM_GET_REGS, &regs) == 0 && regs.rcx > 1) {
+    regs.rcx = 1;
+    (void)::ioctl(vcpu_.get(), KVM_SET_REGS, &regs);
+  }
+  run_->immediate_exit = 1;
+  for (int i = 0; i < kMostExitsOfOneAccess && ::ioctl(vcpu_.get(), KVM_RUN, 0) == 0; ++i) {
+  }
+  run_->immediate_exit = 0;
+}
+
 GuestAnswer Guest::enter(Action action, uint64_t virtual_address, uint64_t gpa, uint64_t count, uint8_t byte) {
   GuestAnswer out;
   out.at = gpa;
@@ -247,10 +264,7 @@ GuestAnswer Guest::enter(Action action, uint64_t virtual_address, uint64_t gpa, 
   if (error == 0 && reason == KVM_EXIT_MMIO) {
     out.mmio = true;
     out.at = run_->mmio.phys_addr;
-    // An unanswered load would be finished by the next run, with that run's registers.
-    run_->immediate_exit = 1;
-    (void)::ioctl(vcpu_.get(), KVM_RUN, 0);
-    run_->immediate_exit = 0;
+    finish_access();
     return out;
   }
   if (error == 0) {

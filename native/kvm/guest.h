@@ -56,6 +56,7 @@ class Guest {
  private:
   GuestAnswer run_piece(Action action, uint64_t gpa, uint64_t size, uint8_t byte);
   GuestAnswer enter(Action action, uint64_t virtual_address, uint64_t gpa, uint64_t count, uint8_t byte);
+  void finish_access();
   bool map_gib(uint64_t gpa, uint64_t& virtual_address);
   uint64_t* table_at(uint64_t entry);
   uint64_t child(uint64_t* table, unsigned index);

@@ -9,6 +9,8 @@ namespace {
 
 constexpr uint64_t kPage = spec::kPageBytes;
 constexpr uint32_t kNoSlot = 0xffffffff;
+// KVM_MEM_MAX_NR_PAGES, plus one.
+constexpr uint64_t kMostSlotBytes = kPage << 31;
 // Places tried for the guest's own slot, from the top of guest-physical space down.
 constexpr uint64_t kHomes = 4096;
 
@@ -43,7 +45,9 @@ int Machine::map_copy(const GmemFile& file, uint64_t offset, uint64_t size, Mapp
 int Machine::bind(uint32_t slot, int64_t gpa, int64_t size, int64_t offset, const std::shared_ptr<GmemFile>& file) {
   const uint64_t positive_gpa = gpa > 0 ? static_cast<uint64_t>(gpa) : 0;
   const uint64_t positive_size = size > 0 ? static_cast<uint64_t>(size) : 0;
-  if (const int error = make_room(slot, positive_gpa, positive_size); error != 0) return error;
+  // A size no slot can have is refused before any overlap is looked for.
+  const uint64_t wanted = positive_size < kMostSlotBytes ? positive_size : 0;
+  if (const int error = make_room(slot, positive_gpa, wanted); error != 0) return error;
 
   Slot made;
   MemoryRegion region{};
@@ -89,6 +93,15 @@ Slot* Machine::slot_at(uint64_t gpa) {
   if (it == by_gpa_.begin()) return nullptr;
   Slot& slot = slots_.at(std::prev(it)->second);
   return gpa < slot.end() ? &slot : nullptr;
+}
+
+uint64_t Machine::bound_end(uint64_t gpa, uint64_t limit) {
+  while (gpa < limit) {
+    const Slot* slot = slot_at(gpa);
+    if (slot == nullptr) return gpa;
+    gpa = slot->end();
+  }
+  return limit;
 }
 
 bool Machine::range_free(uint64_t gpa, uint64_t size) const {

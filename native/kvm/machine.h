@@ -29,6 +29,8 @@ class Machine {
 
   // The slot that covers `gpa`, or nullptr.
   Slot* slot_at(uint64_t gpa);
+  // End of the gapless run of slots that starts at `gpa`, at most `limit`; `gpa` itself when it is not bound.
+  uint64_t bound_end(uint64_t gpa, uint64_t limit);
   const std::map<uint32_t, Slot>& slots() const { return slots_; }
   uint64_t guest_runs() const { return guest_ == nullptr ? 0 : guest_->runs(); }
   uint64_t guest_crashes() const { return guest_ == nullptr ? 0 : guest_->crashes(); }
