@@ -36,6 +36,8 @@ export class Actions {
   opening(): RecordFields[] {
     const files = this.#random.between(1, 4);
     const ops: RecordFields[] = [];
+    // Regions of 1G matter only to an allocator that has several and finds them broken.
+    if (this.#small && this.#random.chance(0.6)) ops.push(...this.make('pressure'));
     for (let id = 0; id < files || this.#world.files.length === 0; id += 1) ops.push(...this.#newFile(id));
     return ops;
   }
@@ -127,9 +129,8 @@ export class Actions {
         return [op('set', { key: 'hugepages', value: random.pick(SWITCHES.hugepages) })];
       case 'pressure': {
         const order = Number(random.weighted({ 9: 80, 18: 15, 0: 5 }));
-        return [
-          op('pressure', { order, free: random.below(6), seed: random.chance(0.1) ? -1 : random.below(2 ** 33) }),
-        ];
+        const free = random.below(this.#small ? random.pick([3, 600, 1200]) : 6);
+        return [op('pressure', { order, free, seed: random.chance(0.1) ? -1 : random.below(2 ** 33) })];
       }
       case 'create':
         return [this.#create(random.below(6))];

@@ -36,9 +36,6 @@ export interface Difference {
   readonly message: string;
 }
 
-/** Called with the outcomes of a whole run that differed nowhere. */
-export type Observer = (plan: Case, outcomes: OutcomeRecords, left: Backend) => void;
-
 const RESIDENT_LIMIT_BYTES = 4 * 2 ** 30;
 const DEFAULT_CHUNK = 50;
 
@@ -48,14 +45,15 @@ export function optionsOf(plan: Case): BackendOptions {
 }
 
 /**
- * Runs `plan.ops` on both engines, `chunk` ops at a time, and compares after each chunk; `verify()` runs at the end.
+ * Runs `plan.ops` on both engines, `chunk` ops at a time, and compares after each chunk; `verify()` runs at the end. With
+ * `stepwise` the first engine gets its ops one by one, which is another way into the addon.
  *
  * @returns the first difference, or undefined.
  */
 export function difference(
   engines: Engines,
   plan: Case,
-  { chunk = DEFAULT_CHUNK, observe }: { chunk?: number; observe?: Observer } = {},
+  { chunk = DEFAULT_CHUNK, stepwise = false }: { chunk?: number; stepwise?: boolean } = {},
 ): Difference | undefined {
   const backends: Backend[] = [];
   let ops = 0;
@@ -69,7 +67,10 @@ export function difference(
       const count = Math.min(chunk, plan.ops.length - first);
       ops += count;
       const span = (side: 0 | 1) => outcomes[side].bytes.subarray(first * OUTCOME_BYTES, ops * OUTCOME_BYTES);
-      left.run(records.bytes, first, count, span(0));
+      if (stepwise) {
+        for (let i = first; i < ops; i += 1)
+          left.run(records.bytes, i, 1, span(0).subarray((i - first) * OUTCOME_BYTES));
+      } else left.run(records.bytes, first, count, span(0));
       right.run(records.bytes, first, count, span(1));
       const found =
         outcomeDifference(engines, plan.ops, outcomes, first, count) ??
@@ -78,7 +79,6 @@ export function difference(
     }
     const broken = backends.flatMap((backend, i) => backend.verify().map((line) => `${engines[i]?.name}: ${line}`));
     if (broken.length > 0) return { what: 'verify', ops, message: broken.join('\n') };
-    observe?.(plan, outcomes[0], left);
     return undefined;
   } catch (error) {
     return { what: 'throws', ops, message: error instanceof Error ? (error.stack ?? error.message) : String(error) };

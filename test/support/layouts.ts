@@ -9,6 +9,8 @@ const HUGE_FILE_PAGES = 2 ** 28;
 const MOST_FILE_PAGES = 3 * BLOCK;
 /** Slots live in areas of this many gfns, one area for each slot number. */
 const AREA_PAGES = 16 * BLOCK;
+/** Guest-physical addresses end at 2^52 bytes. */
+const LAST_GFN = 2 ** 40;
 const AREA_BASES = [0, BLOCK, 2 ** 20, 2 ** 28, 2 ** 39];
 
 /** Pages of a new file. `small` keeps runs over whole files short where memory would not stop them. */
@@ -33,6 +35,10 @@ function freeSlotNumber(random: Random, world: World, vm: number): number {
 /** A slot for `pages` of `file` from `index`, at a place of its own in the VM; congruent with the file or not. */
 export function slotFor(random: Random, world: World, file: File, index: number, pages: number): Slot {
   const slot = freeSlotNumber(random, world, file.vm);
+  if (random.chance(0.02)) {
+    const over = random.pick([0, 0, 1, BLOCK]);
+    return { vm: file.vm, slot, gfn: LAST_GFN - pages + over, pages, file, index };
+  }
   const base = random.pick(AREA_BASES) + slot * AREA_PAGES;
   const fit = random.weighted({ congruent: 60, off: 25, aligned: 15 });
   const shift = fit === 'congruent' ? index % BLOCK : fit === 'aligned' ? 0 : random.pick([1, 3, 256, 511]);

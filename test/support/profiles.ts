@@ -65,7 +65,7 @@ const MIXED: Required<Weights> = {
   'giant-attributes': 0.4,
 };
 
-const MEMORY = { 1: 5, 2: 8, 3: 8, 4: 12, 6: 12, 8: 12, 12: 12, 16: 20, 32: 8, 515: 1.5, 1024: 1 };
+const MEMORY = { 1: 5, 2: 8, 3: 8, 4: 12, 6: 12, 8: 12, 12: 12, 16: 20, 32: 8, 515: 2, 1025: 2, 1536: 1 };
 
 function profile(weights: Weights, rest: Partial<Profile> = {}): Profile {
   const background = Object.fromEntries(Object.entries(MIXED).map(([action, weight]) => [action, weight / 4]));
