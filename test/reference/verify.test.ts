@@ -1,0 +1,19 @@
+/**
+ * verify() finds each kind of broken state: every case corrupts one thing in a healthy engine and expects it named.
+ */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { verify } from '../../lib/reference/verify/verify.js';
+import { GUEST_CORRUPTIONS } from '../support/corruptions-guest.js';
+import { MEMORY_CORRUPTIONS } from '../support/corruptions-memory.js';
+import { parts } from '../support/healthy.js';
+
+describe('reference verify', () => {
+  for (const [name, arch, expected, corrupt] of [...MEMORY_CORRUPTIONS, ...GUEST_CORRUPTIONS]) {
+    test(`finds ${name}`, () => {
+      const found = parts(arch);
+      corrupt(found);
+      assert.match(verify(found.state).join('\n'), expected);
+    });
+  }
+});

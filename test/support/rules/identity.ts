@@ -1,0 +1,146 @@
+/**
+ * Section 2: VMs, files, and their ends.
+ */
+import { HUGE, PAGE } from '../run.js';
+import { boot, MEMORY_FAULT, no, ok, privately, type Rule, shared, yes } from './rule.js';
+
+const CREATE = { op: 'create', size: PAGE } as const;
+
+export const identity: readonly Rule[] = [
+  {
+    rule: 'create: EBADF, EEXIST, flags, size, in this order (kvm_gmem_create)',
+    steps: [
+      [{ op: 'destroy', vm: 1 }, ok],
+      [CREATE, ok],
+      [{ ...CREATE, vm: 1, flags: 8, size: 1 }, no('EBADF')],
+      [{ ...CREATE, flags: 8, size: 1 }, no('EEXIST')],
+      [{ ...CREATE, gmem: 1, flags: 4, size: PAGE }, no('EINVAL')],
+      [{ ...CREATE, gmem: 1, flags: 2 ** 32 }, no('EINVAL')],
+      [{ ...CREATE, gmem: 1, size: 0 }, no('EINVAL')],
+      [{ ...CREATE, gmem: 1, size: -PAGE }, no('EINVAL')],
+      [{ ...CREATE, gmem: 1, size: PAGE - 1 }, no('EINVAL')],
+      [{ ...CREATE, gmem: 1, size: PAGE + 1 }, no('EINVAL')],
+      [{ ...CREATE, gmem: 1, flags: 3, vm: 1022 }, ok],
+      [{ ...CREATE, gmem: 2, flags: ['init-shared'] }, ok],
+      [{ ...CREATE, gmem: 3, flags: ['mmap'] }, ok],
+      [{ ...CREATE, gmem: 65535, size: 2 ** 52 }, ok],
+      [{ ...CREATE, gmem: 4, size: 2 ** 53 - PAGE }, ok],
+    ],
+  },
+  {
+    rule: 'create on snp: no flags under discard',
+    arch: 'snp',
+    steps: [
+      [{ ...CREATE, flags: ['mmap'] }, no('EINVAL')],
+      [{ ...CREATE, flags: ['init-shared'] }, no('EINVAL')],
+      [CREATE, ok],
+    ],
+  },
+  {
+    rule: 'close frees the pages at once and the id for a new file; slots stay, bound to nothing',
+    steps: [
+      ...boot(),
+      [{ op: 'attributes', gpa: 0, size: PAGE, to: 'private' }, ok],
+      privately(0, 0),
+      shared(512, 512, 9),
+      [{ op: 'close' }, ok],
+      [{ op: 'close' }, no('EBADF')],
+      [{ op: 'fallocate', offset: 0, size: PAGE }, no('EBADF')],
+      [{ op: 'fault', gpa: 0, access: 'private' }, MEMORY_FAULT],
+      shared(513, 513, 9),
+      [{ op: 'vmm-read', gpa: HUGE, size: 1 }, yes({ byte: 0 })],
+      [{ op: 'create', size: 2 * HUGE }, ok],
+      [{ op: 'bind', slot: 1, gpa: HUGE, size: PAGE }, no('EEXIST')],
+      [{ op: 'bind', slot: 0, size: 0 }, ok],
+      [{ op: 'bind', slot: 1, gpa: HUGE, size: HUGE }, ok],
+      shared(512, 0, 9),
+    ],
+    counters: { folios_freed_4k: 1, faults_2m: 3, zaps_2m: 2, zaps_4k: 1, host_pages_end: 512, host_pages_peak: 513 },
+    pages: [{ index: 0, sharedPfn: 0, pfn: undefined }],
+  },
+  {
+    rule: 'close: shared faults of an `mmap` file are EFAULT, its VMM access too',
+    steps: [
+      ...boot(HUGE, ['mmap', 'init-shared']),
+      shared(3, 0),
+      [{ op: 'close' }, ok],
+      [{ op: 'fault', gpa: 0, access: 'shared' }, MEMORY_FAULT],
+      [
+        { op: 'touch', gpa: 3 * PAGE },
+        { ...MEMORY_FAULT, done: 0 },
+      ],
+      [{ op: 'vmm-read', gpa: 0, size: 1 }, no('EFAULT', { done: 0 })],
+    ],
+    counters: { host_pages_end: 0, folios_freed_4k: 1, exits: 2 },
+  },
+  {
+    rule: 'a closed file without slots gives its copies back',
+    steps: [...boot(PAGE), shared(0, 0), [{ op: 'bind', slot: 0, size: 0 }, ok], [{ op: 'close' }, ok]],
+    counters: { host_pages_end: 0, shared_copy_pages_peak: 1 },
+  },
+  {
+    rule: 'the last slot of a closed file takes the copies with it',
+    steps: [...boot(PAGE), shared(0, 0), [{ op: 'close' }, ok], [{ op: 'bind', slot: 0, size: 0 }, ok]],
+    counters: { host_pages_end: 0, zaps_4k: 1 },
+  },
+  {
+    rule: 'destroy: the id is gone for good, the files stay usable',
+    steps: [
+      ...boot(),
+      shared(0, 0, 9),
+      [{ op: 'destroy' }, ok],
+      [{ op: 'destroy' }, no('EBADF')],
+      [{ op: 'fault', gpa: 0, access: 'shared' }, no('EBADF')],
+      [{ op: 'touch', gpa: 0 }, no('EBADF')],
+      [{ op: 'bind', slot: 0, size: 0 }, no('EBADF')],
+      [{ op: 'attributes', gpa: 0, size: PAGE, to: 'shared' }, no('EBADF')],
+      [{ op: 'convert', gpa: 0, size: PAGE, to: 'shared' }, no('EBADF')],
+      [{ op: 'populate', gpa: 0, size: PAGE }, no('EBADF')],
+      [{ op: 'validate', gpa: 0, size: PAGE }, no('EBADF')],
+      [{ op: 'finalize' }, no('EBADF')],
+      [{ op: 'guest-write', gpa: 0, size: 1, byte: 1 }, no('EBADF')],
+      [{ op: 'guest-read', gpa: 0, size: 1 }, no('EBADF')],
+      [{ op: 'vmm-write', gpa: 0, size: 1, byte: 1 }, no('EBADF')],
+      [{ op: 'vmm-read', gpa: 0, size: 1 }, no('EBADF')],
+      [{ op: 'create', gmem: 1, size: PAGE }, no('EBADF')],
+      [{ op: 'fallocate', offset: 0, size: PAGE }, ok],
+      [{ op: 'punch', offset: 0, size: PAGE }, yes({ freed: 1, zeroed: 0, split: 0 })],
+    ],
+    counters: { zaps_2m: 1, host_pages_end: 512 },
+    pages: [{ index: 0, bound: true, sharedPfn: 0 }],
+  },
+  {
+    rule: 'a file pins its VM: slots and leaves of a destroyed one go when its last file is closed',
+    steps: [
+      ...boot(PAGE),
+      [{ op: 'create', gmem: 1, size: PAGE }, ok],
+      [{ op: 'bind', slot: 7, gpa: HUGE, size: PAGE, gmem: 1 }, ok],
+      shared(0, 0),
+      shared(512, 1),
+      [{ op: 'close' }, ok],
+      [{ op: 'destroy' }, ok],
+      [{ op: 'close', gmem: 1 }, ok],
+    ],
+    counters: { zaps_4k: 2, host_pages_end: 0, host_pages_peak: 2 },
+  },
+  {
+    rule: 'destroy after the last close deletes the slots at once',
+    steps: [...boot(PAGE), shared(0, 0), [{ op: 'close' }, ok], [{ op: 'destroy' }, ok]],
+    counters: { zaps_4k: 1, host_pages_end: 0 },
+  },
+  {
+    rule: 'an op on a gmem id that is not open: EBADF before its arguments',
+    steps: [
+      [{ op: 'fallocate', offset: -1, size: 0 }, no('EBADF')],
+      [{ op: 'punch', offset: -1, size: 0 }, no('EBADF')],
+      [{ op: 'host-write', offset: 0, size: 0, byte: 1 }, no('EBADF')],
+      [{ op: 'host-read', offset: 0, size: 0 }, no('EBADF')],
+      [{ op: 'pin', offset: -1, size: 0 }, no('EBADF')],
+      [{ op: 'unpin', offset: -1, size: 0 }, no('EBADF')],
+      [{ op: 'poison', offset: -1 }, no('EBADF')],
+      [{ op: 'split', offset: -1, size: 0 }, no('EBADF')],
+      [{ op: 'merge', offset: -1, size: 0, order: 3 }, no('EBADF')],
+      [{ op: 'close' }, no('EBADF')],
+    ],
+  },
+];
