@@ -8,11 +8,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { parseJsonl } from '../lib/ops/jsonl.js';
+import { PRESETS } from '../lib/policy/presets.js';
 import { reference } from './support/backends.js';
 import { type Case, type Difference, difference, type Engines } from './support/differential.js';
 import { describeFailure } from './support/failure.js';
 import { FAULTS, withFault } from './support/faulty.js';
-import { presetPolicies } from './support/policies.js';
+import { customPolicy, presetPolicies } from './support/policies.js';
 import { Random } from './support/prng.js';
 import { PROFILE_NAMES } from './support/profiles.js';
 import { randomStream } from './support/random-stream.js';
@@ -63,12 +64,27 @@ describe('the differential harness finds and shrinks', () => {
     const content = readFileSync(file, 'utf8');
     assert.ok(text.includes(file) && text.includes(content.trim()), text);
     assert.match(text, /punch/);
-    assert.match(text, /gmem replay .* --policy [\w.-]+ --arch (none|snp) --memory \d+ --seed \d+$/);
+    assert.match(text, /gmem replay .* --policy [\w.-]+ --arch (none|snp) --memory \d+ --seed \d+ --outcomes -$/);
     const { records } = parseJsonl(content, file);
     const ops = Array.from({ length: records.length }, (_, i) => records.read(i));
     assert.ok(ops.length <= FEW_OPS);
     const memoryBytes = Number(/--memory (\d+)/.exec(text)?.[1]);
     assert.ok(difference(engines, { ...failing.plan, ops, memoryBytes }), 'what the file says does not fail');
+  });
+
+  test('random knobs become a preset where the difference does not need them', () => {
+    const [fault] = FAULTS.filter(({ name }) => name === 'an unpin without a pin succeeds');
+    assert.ok(fault);
+    const engines: Engines = [reference, withFault(reference, fault)];
+    for (let seed = 0; seed < STREAMS; seed += 1) {
+      const policy = customPolicy(new Random(seed));
+      const plan = { ...policy, ...randomStream(seed, 'pins', policy.arch, STREAM_OPS) };
+      const found = difference(engines, plan);
+      if (found === undefined) continue;
+      assert.ok(Object.hasOwn(PRESETS, shrink(engines, plan, found).plan.policy));
+      return;
+    }
+    assert.fail('not found');
   });
 
   test('no difference between an engine and itself', () => {

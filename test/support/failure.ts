@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { PRESETS } from '../../lib/policy/presets.js';
 import { KNOB_NAMES } from '../../lib/spec/knobs.js';
 import type { Case, Difference, Engines } from './differential.js';
-import { linesOf } from './ops.js';
+import { linesOf, nameOf, op } from './ops.js';
 import { shrink } from './shrink.js';
 
 /** Directory failing streams are written to; `GMEM_FAILURES` overrides. */
@@ -23,7 +23,9 @@ export function describeFailure(
   directory = DIRECTORY,
 ): string {
   const { plan, difference, runs } = shrink(engines, failing, found);
-  const lines = linesOf(plan.ops);
+  // A stream that creates and binds nothing would be given memory by `gmem replay`: a create that is refused prevents it.
+  const settled = plan.ops.some((fields) => ['create', 'bind'].includes(nameOf(fields)));
+  const lines = linesOf(settled ? plan.ops : [...plan.ops, op('create', { gmem: 65535, size: 0 })]);
   mkdirSync(directory, { recursive: true });
   const file = join(directory, `${origin.replaceAll(/[^\w.-]+/g, '-')}.jsonl`);
   writeFileSync(file, `${lines.join('\n')}\n`);
@@ -31,15 +33,21 @@ export function describeFailure(
     `${origin}: ${difference.message}`,
     `shrunk from ${failing.ops.length} to ${plan.ops.length} ops in ${runs} runs, written to ${file}:`,
     ...lines,
-    `engine: ${knobsOf(plan)}, arch ${plan.arch}, memory ${plan.memoryBytes}, contents ${plan.contents}, seed ${plan.seed}`,
-    `gmem replay ${file} --policy ${plan.policy} --arch ${plan.arch} --memory ${plan.memoryBytes} --seed ${plan.seed}`,
+    `${policyOf(plan)}, arch ${plan.arch}, memory ${plan.memoryBytes}, contents ${plan.contents}, seed ${plan.seed}`,
+    ...replayOf(plan, file),
   ].join('\n');
 }
 
-/** The policy: its name, and the knobs in which it differs from mainline-6.18 when it is not a preset. */
-function knobsOf({ policy, knobs }: Case): string {
+/** The policy: its name, or the knobs in which it differs from mainline-6.18. */
+function policyOf({ policy, knobs }: Case): string {
   if (Object.hasOwn(PRESETS, policy)) return `policy ${policy}`;
   const base = PRESETS['mainline-6.18'].knobs;
   const different = KNOB_NAMES.filter((name) => knobs[name] !== base[name]);
   return `policy mainline-6.18 with ${JSON.stringify(Object.fromEntries(different.map((name) => [name, knobs[name]])))}`;
+}
+
+/** The command that shows each engine's answers; only presets have a name the command line knows. */
+function replayOf({ policy, arch, memoryBytes, seed }: Case, file: string): string[] {
+  if (!Object.hasOwn(PRESETS, policy)) return [];
+  return [`gmem replay ${file} --policy ${policy} --arch ${arch} --memory ${memoryBytes} --seed ${seed} --outcomes -`];
 }

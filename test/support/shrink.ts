@@ -4,6 +4,8 @@
  * look at first. Bounded by a number of runs, not by time.
  */
 import { blankFields, type RecordFields } from '../../lib/ops/records.js';
+import { PRESET_NAMES, PRESETS } from '../../lib/policy/presets.js';
+import { KNOB_NAMES } from '../../lib/spec/knobs.js';
 import { OPS } from '../../lib/spec/ops.js';
 import { PAGE_BYTES } from '../../lib/spec/units.js';
 import { type Case, type Difference, difference, type Engines } from './differential.js';
@@ -32,6 +34,7 @@ export function shrink(engines: Engines, failing: Case, first: Difference, budge
     search.removePairs();
     search.collapse();
   } while (search.complexity() < before && !search.exhausted());
+  search.simplifyPolicy();
   search.simplifyHost();
   return search.result();
 }
@@ -171,13 +174,27 @@ class Search {
     }
   }
 
+  /** Random knobs become a preset where one will do, else as few as possible differ from mainline-6.18. */
+  simplifyPolicy(): void {
+    if (Object.hasOwn(PRESETS, this.#plan.policy)) return;
+    for (const policy of PRESET_NAMES)
+      if (this.#accept({ ...this.#plan, policy, knobs: PRESETS[policy].knobs })) return;
+    const base = PRESETS['mainline-6.18'].knobs;
+    for (const name of KNOB_NAMES) {
+      const { knobs } = this.#plan;
+      if (knobs[name] !== base[name]) this.#accept({ ...this.#plan, knobs: { ...knobs, [name]: base[name] } });
+    }
+  }
+
   simplifyHost(): void {
     for (const blocks of MEMORY_BLOCKS) {
       const memoryBytes = blocks * BLOCK_BYTES;
       if (memoryBytes < this.#plan.memoryBytes && this.#accept({ ...this.#plan, memoryBytes })) break;
     }
     if (this.#plan.seed !== 0) this.#accept({ ...this.#plan, seed: 0 });
-    if (this.#plan.contents) this.#accept({ ...this.#plan, contents: false });
+    // As `gmem replay` decides it: contents are kept when some op reads them.
+    const contents = this.#plan.ops.some((fields) => nameOf(fields).endsWith('-read'));
+    if (this.#plan.contents !== contents) this.#accept({ ...this.#plan, contents });
   }
 }
 
