@@ -1,0 +1,39 @@
+/** `gmem convert INPUT -o OUT`: any input as an op stream. */
+import { Command, Option } from 'commander';
+import { jsonlChunks } from '../ops/jsonl.js';
+import { grouped } from '../report/format.js';
+import { TRACE_FORMAT_NAMES } from '../trace/formats.js';
+import { openInput } from '../trace/input.js';
+import { OUTPUT_EXTENSIONS, writeStream } from '../trace/output.js';
+import { EXIT } from './exit.js';
+import type { Done } from './main.js';
+import { oneOf } from './options.js';
+import { writeOut } from './output.js';
+
+export function convertCommand(done: Done): Command {
+  return new Command('convert')
+    .summary('write any input as an op stream')
+    .description(
+      `Writes INPUT as an op stream; the ending of OUT says how: ${OUTPUT_EXTENSIONS.join(', ')}. - is JSON lines on stdout.`,
+    )
+    .argument('<input>', 'op stream or trace; the format is told by its content')
+    .requiredOption('-o, --output <out>', 'file to write, or -')
+    .addOption(
+      new Option(
+        '--input-format <name>',
+        `format of INPUT (default: told by its content): ${TRACE_FORMAT_NAMES.join(', ')}`,
+      ).argParser(oneOf('--input-format', TRACE_FORMAT_NAMES)),
+    )
+    .option('-q, --quiet', 'no message on stderr', false)
+    .action(async (path: string, flags: { output: string; inputFormat?: string; quiet: boolean }) => {
+      const { stream, fitted } = await openInput(path, { format: flags.inputFormat });
+      if (flags.output === '-') for (const chunk of jsonlChunks(stream)) await writeOut(chunk);
+      else await writeStream(stream, flags.output);
+      if (!flags.quiet && flags.output !== '-') {
+        process.stderr.write(
+          `wrote ${grouped(stream.length)} ops to ${flags.output}${fitted ? ', two of them fitted' : ''}\n`,
+        );
+      }
+      done(EXIT.done);
+    });
+}
