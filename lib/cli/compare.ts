@@ -4,7 +4,7 @@ import { compare } from '../compare/compare.js';
 import { PRESET_NAMES, type PresetName } from '../policy/presets.js';
 import { runJob } from './job.js';
 import type { Done } from './main.js';
-import { policyNames, type RunFlags, runOptions } from './options.js';
+import { policyNames, type RunFlags, runOptions, SIMULATORS } from './options.js';
 import { planOutput } from './output.js';
 
 interface CompareFlags extends RunFlags {
@@ -21,7 +21,7 @@ export function compareCommand(done: Done): Command {
         policyNames,
       ),
     );
-  for (const option of runOptions()) command.addOption(option);
+  for (const option of runOptions(SIMULATORS)) command.addOption(option);
   return command
     .addHelpText(
       'after',

@@ -43,7 +43,9 @@ export async function runJob(
     interruption.release();
   }
   const files = await writeReports(targets, document);
-  if (!flags.quiet) for (const file of files) process.stderr.write(`wrote ${file}\n`);
+  if (!flags.quiet)
+    for (const file of files)
+      process.stderr.write(`wrote ${file}${file.endsWith('.html') ? ' (open it in a browser)' : ''}\n`);
   return exitCode(document);
 }
 

@@ -17,12 +17,16 @@ export const SIMULATED_ARCHES = ARCHES.filter(
   (arch) => unsupportedReason(PRESETS['mainline-6.18'].knobs, arch) === undefined,
 );
 
+export type EngineName = (typeof ENGINES)[number];
+/** Engines that count: what a comparison is made of. */
+export const SIMULATORS: readonly EngineName[] = ENGINES.filter((engine) => engine !== 'kvm');
+
 export type ProgressMode = 'auto' | 'always' | 'never';
 
 /** Options of the verbs that run ops. */
 export interface RunFlags {
-  engine: (typeof ENGINES)[number];
-  arch: Arch;
+  engine: EngineName;
+  arch?: Arch;
   memory?: number;
   seed: number;
   cost?: string;
@@ -77,18 +81,16 @@ function seed(text: string): number {
   return value;
 }
 
-export const engineOption = (): Option =>
-  new Option('--engine <name>', `engine: ${ENGINES.join(' or ')}`)
-    .argParser(oneOf('--engine', ENGINES))
-    .default('native');
-
 /** Options every verb that runs ops has, in the order help shows them. */
-export function runOptions(): Option[] {
+export function runOptions(engines: readonly EngineName[]): Option[] {
   return [
-    engineOption(),
-    new Option('--arch <name>', `what the guest's hardware does with private memory: ${SIMULATED_ARCHES.join(' or ')}`)
-      .argParser(oneOf('--arch', SIMULATED_ARCHES))
-      .default('snp'),
+    new Option('--engine <name>', `engine: ${engines.join(', ')}`)
+      .argParser(oneOf('--engine', engines))
+      .default('native'),
+    new Option(
+      '--arch <name>',
+      `what the guest's hardware does with private memory: ${SIMULATED_ARCHES.join(' or ')} (default: snp)`,
+    ).argParser(oneOf('--arch', SIMULATED_ARCHES)),
     new Option(
       '--memory <size>',
       'simulated host memory (default: twice the gmem files, rounded up to 1 GiB, plus 1 GiB)',

@@ -4,6 +4,8 @@ import { finished } from 'node:stream/promises';
 import { Command, Option } from 'commander';
 import { replay } from '../compare/compare.js';
 import type { OutcomeSink } from '../compare/run.js';
+import { ENGINES } from '../engine/create.js';
+import type { PolicyInput } from '../policy/policy.js';
 import { PRESET_NAMES, type PresetName } from '../policy/presets.js';
 import { UsageError } from './exit.js';
 import { runJob } from './job.js';
@@ -12,7 +14,7 @@ import { oneOf, type RunFlags, runOptions } from './options.js';
 import { planOutput, type Target, writeOut } from './output.js';
 
 interface ReplayFlags extends RunFlags {
-  policy: PresetName;
+  policy?: PresetName;
   outcomes?: string;
   verify?: true;
 }
@@ -23,9 +25,9 @@ export function replayCommand(done: Done): Command {
     .description('Runs INPUT under one policy. Says what every op answered, and checks the invariants, where asked.')
     .argument('<input>', 'op stream or trace; the format is told by its content')
     .addOption(
-      new Option('--policy <name>', `one of: ${PRESET_NAMES.join(', ')}`)
-        .argParser(oneOf('--policy', PRESET_NAMES))
-        .makeOptionMandatory(),
+      new Option('--policy <name>', `one of: ${PRESET_NAMES.join(', ')}; the kvm engine needs none`).argParser(
+        oneOf('--policy', PRESET_NAMES),
+      ),
     )
     .addOption(
       new Option(
@@ -36,7 +38,7 @@ export function replayCommand(done: Done): Command {
     .addOption(
       new Option('--verify', 'recount every counter and check every invariant at the end (exit code 1 if one fails)'),
     );
-  for (const option of runOptions()) command.addOption(option);
+  for (const option of runOptions(ENGINES)) command.addOption(option);
   return command
     .addHelpText(
       'after',
@@ -44,17 +46,26 @@ export function replayCommand(done: Done): Command {
 Examples:
   gmem replay trace.jsonl.gz --policy rfc-thp --verify
   gmem replay ops.jsonl --policy mainline-6.18 --outcomes -
-  gmem replay ops.jsonl --policy mainline-6.18 --outcomes out.jsonl --format json`,
+  gmem replay ops.jsonl --policy mainline-6.18 --outcomes out.jsonl --format json
+  gmem replay ops.jsonl --engine kvm --outcomes -`,
     )
     .action(async (input: string, flags: ReplayFlags) => {
+      const policy = policyOf(flags);
       const targets = await replayTargets(flags);
       const sink = flags.outcomes === undefined ? undefined : outcomeSink(flags.outcomes);
-      const { policy, verify } = flags;
+      const { verify } = flags;
       const code = await runJob(input, flags, targets, (stream, options) =>
         replay(stream, { ...options, policy, verify, outcomes: sink?.write }).finally(() => sink?.end()),
       );
       done(code);
     });
+}
+
+/** The running kernel has one policy, its own. */
+function policyOf(flags: ReplayFlags): PolicyInput {
+  if (flags.policy !== undefined) return flags.policy;
+  if (flags.engine === 'kvm') return { name: 'running-kernel', knobs: {} };
+  throw new UsageError(`--policy: missing. Accepted: ${PRESET_NAMES.join(', ')}`);
 }
 
 async function replayTargets(flags: ReplayFlags): Promise<Target[]> {

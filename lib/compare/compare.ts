@@ -50,7 +50,7 @@ export interface CompareOptions {
   policies?: readonly PolicyInput[] | undefined;
   /** Default: `native`. */
   engine?: Engine | undefined;
-  /** Default: `snp`, the arch whose guests convert. */
+  /** Default: `snp`, the arch whose guests convert; `none` on the kvm engine. */
   arch?: Arch | undefined;
   /** Default: from the stream, `defaultMemoryBytes`. */
   memoryBytes?: number | undefined;
@@ -101,7 +101,7 @@ async function runAll(
   const engine = options.engine ?? 'native';
   const costs = options.costs ?? DEFAULT_COST_TABLE;
   const settings: RunSettings = {
-    arch: options.arch ?? 'snp',
+    arch: options.arch ?? (engine === 'kvm' ? 'none' : 'snp'),
     memory_bytes: options.memoryBytes ?? defaultMemoryBytes(needs.guestBytes),
     seed: options.seed ?? 0,
     contents: needs.readsContents,
@@ -156,7 +156,8 @@ async function runPolicy(
   });
   const backend = createBackend(engine, resolved.backend);
   try {
-    const samples = options.samples ?? DEFAULT_SAMPLES;
+    // The kernel does not say what it did: nothing to sample.
+    const samples = engine === 'kvm' ? 0 : (options.samples ?? DEFAULT_SAMPLES);
     const { signal, onProgress, outcomes } = options;
     const report = await runStream(backend, stream, { signal, onProgress, outcomes, samples });
     const counters = readCounters(backend);

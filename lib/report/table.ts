@@ -43,10 +43,13 @@ export function tableReport(document: ResultsDocument, options: TableOptions = {
       );
     }
   }
-  const zero = usedColumns(runs).zero;
-  if (runs.length > 0 && zero.length > 0)
+  const counted = runs.filter((run) => run.host.counters_known !== 0);
+  if (counted.length < runs.length)
+    lines.push('the kvm engine says what every op answered; what the kernel did inside is not known');
+  const zero = usedColumns(counted).zero;
+  if (counted.length > 0 && zero.length > 0)
     lines.push(...wrap(`zero everywhere: ${zero.join(', ')}`).map((l) => paint(DIM, l)));
-  if (runs.length > 0) {
+  if (counted.length > 0) {
     lines.push(
       paint(DIM, 'cycles are modelled: counters times a table of published and fitted costs (--cost replaces them)'),
     );

@@ -13,7 +13,7 @@ const ROW = 36;
 
 export function cyclesSection(document: ResultsDocument, runs: readonly RunResult[]): Markup {
   const events = COST_EVENT_NAMES.filter((event) => runs.some((run) => (run.modelled.cycles[event] ?? 0) > 0));
-  return html`<figure>${stack(events, runs)}
+  return html`<figure><div class="pan">${stack(events, runs)}</div>
 <ul class="legend">${events.map((event) => html`<li><span class="swatch" style="${color(event)}"></span>${COST_EVENTS[event].what}</li>`)}</ul></figure>
 <h3 style="margin-top:18px">The same in numbers</h3>
 <div class="scroll" role="region" aria-label="Modelled cycles by event" tabindex="0"><table><thead><tr><th scope="col" class="text">event</th>${runs.map(

@@ -20,6 +20,13 @@ const COLORS: Record<MapCell, string> = {
   x: 'poison',
 };
 
+/** Cells a row, by how many there are: whole GiB a row where there are many. */
+const ROWS: readonly (readonly [number, number])[] = [
+  [256, 32],
+  [4096, 128],
+  [16_384, 256],
+];
+
 const LABEL = 86;
 const WIDTH = 1110;
 
@@ -47,7 +54,7 @@ function distinct(runs: readonly RunResult[]): { names: string; maps: FileMap[] 
 }
 
 function figure(names: string, map: FileMap, kinds: readonly MapCell[]): Markup {
-  const perRow = map.cells.length <= 4096 ? 128 : map.cells.length <= 16_384 ? 256 : 512;
+  const perRow = ROWS.find(([cells]) => map.cells.length <= cells)?.[1] ?? 512;
   const cell = (WIDTH - LABEL) / perRow;
   const rows = Math.ceil(map.cells.length / perRow);
   const gap = cell > 4 ? 0.8 : 0;
@@ -62,8 +69,8 @@ function figure(names: string, map: FileMap, kinds: readonly MapCell[]): Markup 
     );
   }
   return html`<figure class="tall"><figcaption>${names}<small>gmem ${map.gmem}, ${formatBytes(map.size_bytes)}; a cell is ${formatBytes(map.cell_bytes)}${several}, a row ${formatBytes(perRow * map.cell_bytes)}</small></figcaption>
-<svg viewBox="0 0 ${WIDTH} ${height.toFixed(1)}" role="img" aria-label="${what}: ${kinds.map((kind) => `${count(map, kind)} cells ${MAP_CELLS[kind]}`).join('; ')}">${labels}
-${kinds.map((kind) => html`<path style="fill:var(--m-${COLORS[kind]})" d="${cellPath(map.cells, kind, perRow, cell, gap)}"><title>${what}: ${MAP_CELLS[kind]}</title></path>`)}</svg></figure>`;
+<div class="pan"><svg viewBox="0 0 ${WIDTH} ${height.toFixed(1)}" role="img" aria-label="${what}: ${kinds.map((kind) => `${count(map, kind)} cells ${MAP_CELLS[kind]}`).join('; ')}">${labels}
+${kinds.map((kind) => html`<path style="fill:var(--m-${COLORS[kind]})" d="${cellPath(map.cells, kind, perRow, cell, gap)}"><title>${what}: ${MAP_CELLS[kind]}</title></path>`)}</svg></div></figure>`;
 }
 
 /** One path for every cell of a kind; neighbours are one rectangle where no gap shows between them. */

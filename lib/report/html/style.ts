@@ -66,6 +66,7 @@ figure + figure.tall { margin-top: 14px; }
 figcaption { font-size: 14px; font-weight: 600; margin-bottom: 6px; }
 figcaption small { color: var(--soft); font-weight: 400; font-size: 12.5px; margin-left: 6px; }
 svg { display: block; width: 100%; height: auto; }
+div.pan { overflow-x: auto; } div.pan svg { min-width: 720px; }
 svg text { fill: var(--ink); font-size: 12px; font-family: inherit; font-variant-numeric: tabular-nums; }
 svg text.soft { fill: var(--soft); }
 svg .grid { stroke: var(--faint); } svg .axis { stroke: var(--rule); } svg .track { fill: var(--faint); }
@@ -92,7 +93,7 @@ footer { color: var(--soft); font-size: 13px; margin: 48px 0 32px; border-top: 1
     --m-copy: #1b9e77; --m-double: #0b5a43; --m-inplace: #6fcfae; --m-poison: #000; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   body { font-size: 10pt; } main, header.top { max-width: none; padding: 0; } nav, .readout, .skip { display: none; }
-  table { font-size: 7.2pt; } th, td { padding: 2px 4px; } td small { font-size: 6.4pt; } .scroll { overflow: visible; border: 0; }
+  table { font-size: 7.2pt; } th, td { padding: 2px 4px; } td small { font-size: 6.4pt; } .scroll, div.pan { overflow: visible; border: 0; } div.pan svg { min-width: 0; }
   figure, .finding, tr { break-inside: avoid; } h2 { break-after: avoid; margin-top: 22px; }
   .bars { grid-template-columns: repeat(3, 1fr); } .two { grid-template-columns: 1fr 1fr; }
 }

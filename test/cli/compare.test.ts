@@ -1,0 +1,196 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import type { ResultsDocument } from '../../lib/compare/results.js';
+import { PRESET_NAMES } from '../../lib/policy/presets.js';
+import { file, gmem, interrupted, MAIN, SMALL, scratch, TRACE } from './gmem.js';
+
+function withoutHost(json: string): string {
+  return JSON.stringify(JSON.parse(json), (key, value) => (key === 'host' ? undefined : value));
+}
+
+test('the bundled trace under every policy: the same bytes twice outside host, from both engines', () => {
+  const run = (engine: string): string => {
+    const { code, stdout, stderr } = gmem(['compare', TRACE, '--format', 'json', '--engine', engine, '--quiet']);
+    assert.equal(code, 0, stderr);
+    assert.equal(stderr, '');
+    return stdout;
+  };
+  const native = run('native');
+  assert.equal(withoutHost(native), withoutHost(run('native')));
+  assert.equal(
+    withoutHost(native).replaceAll('"engine":"native"', '"engine":"reference"'),
+    withoutHost(run('reference')),
+  );
+  const document = JSON.parse(native) as ResultsDocument;
+  assert.equal(document.schema, 'gmem.compare/1');
+  assert.equal(document.input.ops, 251_888);
+  assert.equal(document.input.guest_bytes, 2_684_354_560);
+  assert.equal(document.settings.arch, 'snp');
+  assert.equal(document.settings.memory_bytes, 6 * 2 ** 30);
+  assert.deepEqual(
+    document.results.map((result) => result.policy),
+    PRESET_NAMES,
+  );
+  for (const result of document.results) {
+    assert.ok(!('refused' in result));
+    assert.equal(result.ops, 251_888);
+    // Counted from the trace by hand: conversions of the meta file.
+    assert.equal(result.counters.converts, 556);
+    const sum = Object.values(result.modelled.cycles).reduce((total, cycles) => total + cycles, 0);
+    assert.equal(result.modelled.cycles_total, sum);
+    assert.ok(result.host.engine_ns > 0);
+  }
+});
+
+test('table on stdout, report beside, and the last line of stderr says where', (t) => {
+  const folder = scratch(t);
+  const { code, stdout, stderr } = gmem(['compare', TRACE, '--format', 'table', '--format', 'html'], folder);
+  assert.equal(code, 0);
+  for (const name of PRESET_NAMES) assert.match(stdout, new RegExp(`^${name.replace('.', '\\.')} `, 'm'));
+  assert.match(stderr.trimEnd().split('\n').at(-1) as string, /gmem-report\.html/);
+  assert.deepEqual(readdirSync(folder), ['gmem-report.html']);
+  assert.match(readFileSync(path.join(folder, 'gmem-report.html'), 'utf8'), /^<!doctype html>/);
+});
+
+test('several formats go to a folder, one to a file, - to stdout', (t) => {
+  const folder = scratch(t);
+  const input = file(folder, 'small.jsonl', SMALL);
+  const several = gmem(
+    ['compare', input, '--format', 'table,json', '--format', 'csv', '--format', 'html', '-o', 'out'],
+    folder,
+  );
+  assert.equal(several.code, 0, several.stderr);
+  assert.equal(several.stdout, '');
+  assert.deepEqual(readdirSync(path.join(folder, 'out')).sort(), [
+    'gmem-compare.csv',
+    'gmem-compare.json',
+    'gmem-compare.txt',
+    'gmem-report.html',
+  ]);
+  assert.equal(gmem(['compare', input, '--format', 'json', '-o', 'one.json'], folder).code, 0);
+  assert.equal(JSON.parse(readFileSync(path.join(folder, 'one.json'), 'utf8')).schema, 'gmem.compare/1');
+  assert.match(gmem(['compare', input, '--format', 'html', '-o', '-'], folder).stdout, /^<!doctype html>/);
+  const taken = gmem(['compare', input, '--format', 'table,json', '-o', 'one.json'], folder);
+  assert.equal(taken.code, 2);
+  assert.match(taken.stderr, /one\.json is a file/);
+});
+
+test('replay: one result, one outcome line an op, verified', (t) => {
+  const folder = scratch(t);
+  const input = file(folder, 'small.jsonl', SMALL);
+  const outcomes = path.join(folder, 'outcomes.jsonl');
+  for (const engine of ['native', 'reference']) {
+    const common = ['replay', input, '--policy', 'mainline-6.18', '--engine', engine];
+    const { code, stdout, stderr } = gmem([...common, '--outcomes', outcomes, '--verify', '--format', 'json'], folder);
+    assert.equal(code, 0, stderr);
+    const document = JSON.parse(stdout) as ResultsDocument;
+    assert.equal(document.schema, 'gmem.replay/1');
+    assert.equal(document.results.length, 1);
+    assert.deepEqual((document.results[0] as { violations?: string[] }).violations, []);
+    const written = readFileSync(outcomes, 'utf8');
+    assert.deepEqual(
+      written
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line)),
+      [
+        { i: 0, ok: true },
+        { i: 1, ok: true },
+        { i: 2, ok: true },
+        { i: 3, ok: true, changed: 1, split: 0, merged: 0 },
+        { i: 4, ok: true },
+        { i: 5, ok: false, errno: 'EINVAL' },
+      ],
+    );
+    const piped = gmem([...common, '--outcomes', '-'], folder);
+    assert.equal(piped.stdout, written);
+    assert.equal(piped.code, 0);
+  }
+});
+
+test('a cost file changes the model and nothing else', (t) => {
+  const folder = scratch(t);
+  const input = file(folder, 'small.jsonl', SMALL);
+  const costs = file(folder, 'costs.json', ['{"source": "here", "cycles": {"clear_page": 1000000}}']);
+  const args = ['compare', input, '--policies', 'rfc-thp', '--format', 'json'];
+  const plain = JSON.parse(gmem(args).stdout).results[0];
+  const { stdout } = gmem([...args, '--cost', costs]);
+  const costly = JSON.parse(stdout).results[0];
+  assert.deepEqual(costly.counters, plain.counters);
+  assert.equal(costly.modelled.cycles.clear_page, 1_000_000 * plain.counters.pages_cleared);
+  const bad = file(folder, 'bad.json', ['{"cycles": {"clear_page": -1}}']);
+  const refused = gmem([...args, '--cost', bad]);
+  assert.equal(refused.code, 2);
+  assert.match(refused.stderr, /bad\.json:1:27: cycles\.clear_page: /);
+});
+
+test('check says what is in each input, and fails if one is bad', (t) => {
+  const folder = scratch(t);
+  const good = file(folder, 'good.jsonl', SMALL);
+  const ok = gmem(['check', good, TRACE]);
+  assert.equal(ok.code, 0);
+  assert.match(ok.stdout, /good\.jsonl: ok[\s\S]*boot2g\.jsonl\.gz: ok/);
+  const bad = file(folder, 'bad.jsonl', ['{"op":"touch","gpa":"x"}']);
+  const some = gmem(['check', bad, good]);
+  assert.equal(some.code, 2);
+  assert.match(some.stdout, /good\.jsonl: ok/);
+  assert.match(some.stderr, /bad\.jsonl:1:\d+: gpa: /);
+});
+
+test('convert: to packed and back gives the same ops; - is stdout', (t) => {
+  const folder = scratch(t);
+  const input = file(folder, 'small.jsonl', SMALL);
+  for (const [from, to] of [
+    [input, 'a.gmt'],
+    ['a.gmt', 'b.jsonl.gz'],
+    ['b.jsonl.gz', 'c.jsonl'],
+  ] as const) {
+    const { code, stdout, stderr } = gmem(['convert', from, '-o', to], folder);
+    assert.equal(code, 0, stderr);
+    assert.equal(stdout, '');
+    assert.match(stderr, new RegExp(`wrote 6 ops to ${to}`));
+  }
+  const piped = gmem(['convert', input, '-o', '-'], folder);
+  assert.equal(piped.stdout, readFileSync(path.join(folder, 'c.jsonl'), 'utf8'));
+  assert.equal(piped.stderr, '');
+  const wrong = gmem(['convert', input, '-o', 'x.foo'], folder);
+  assert.equal(wrong.code, 2);
+  assert.match(wrong.stderr, /\.jsonl, \.jsonl\.gz, \.gmt/);
+  assert.ok(!existsSync(path.join(folder, 'x.foo')));
+});
+
+test('a reader that goes away ends the program quietly', () => {
+  const script = '"$0" "$1" convert "$2" -o - | head -n 1; echo "$PIPESTATUS"';
+  const { stdout, stderr } = spawnSync('bash', ['-c', script, process.execPath, MAIN, TRACE], { encoding: 'utf8' });
+  const lines = stdout.trimEnd().split('\n');
+  assert.equal(lines.length, 2);
+  assert.match(lines[0] as string, /^\{"op":"create"/);
+  assert.equal(lines[1], '0');
+  assert.equal(stderr, '');
+});
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  test(`${signal}: what ran is reported, marked as interrupted, exit code 130`, async () => {
+    const args = ['compare', TRACE, '--engine', 'reference', '--format', 'json', '--progress', 'always'];
+    const { code, stdout, stderr } = await interrupted(args, signal);
+    assert.equal(code, 130, stderr);
+    assert.match(stderr, /interrupted/);
+    const document = JSON.parse(stdout) as ResultsDocument;
+    assert.equal(document.interrupted, true);
+    assert.ok(
+      document.results.length < PRESET_NAMES.length || document.results.some((result) => 'interrupted' in result),
+    );
+  });
+}
+
+test('progress is for people: never on stdout, nothing at all when quiet', (t) => {
+  const input = file(scratch(t), 'small.jsonl', SMALL);
+  const loud = gmem(['compare', input, '--progress', 'always']);
+  assert.match(loud.stderr, /rfc-thp \(4 of 4\): 100 %/);
+  assert.doesNotMatch(loud.stdout, /of 4\)/);
+  assert.equal(gmem(['compare', input, '--progress', 'always', '--quiet']).stderr, '');
+  assert.equal(gmem(['compare', input]).stderr, '');
+});

@@ -1,0 +1,151 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { isRun } from '../../lib/compare/results.js';
+import { PRESET_NAMES } from '../../lib/policy/presets.js';
+import { COLUMNS } from '../../lib/report/columns.js';
+import { csvReport } from '../../lib/report/csv.js';
+import { difference, duration, grouped, pagesAsBytes, prefixed, share } from '../../lib/report/format.js';
+import { standing } from '../../lib/report/html/comparison.js';
+import { htmlReport } from '../../lib/report/html/report.js';
+import { jsonReport } from '../../lib/report/json.js';
+import { tableReport } from '../../lib/report/table.js';
+import { HOSTILE, hostileSample, sample } from './sample.js';
+
+test('numbers are written without a locale', () => {
+  assert.deepEqual([0, 999, 1000, 1234567, 1234.5].map(grouped), ['0', '999', '1,000', '1,234,567', '1,234.5']);
+  assert.deepEqual([0, 12, 999, 1000, 123456, 2.44e9].map(prefixed), ['0', '12', '999', '1.00 k', '123 k', '2.44 G']);
+  assert.deepEqual([0, 1, 256, 261_504, 262_144].map(pagesAsBytes), ['0', '4 KiB', '1 MiB', '1022 MiB', '1 GiB']);
+  assert.deepEqual([850, 12_300, 1.2e6, 3.41e9].map(duration), ['850 ns', '12.3 us', '1.20 ms', '3.41 s']);
+  assert.deepEqual([share(1, 3), share(1, 1000), share(0, 5)], ['33 %', '<1 %', '0 %']);
+});
+
+test('differences say how far, also at the ends', () => {
+  const cases: [number, number, string][] = [
+    [5, 5, '='],
+    [5, 0, 'new'],
+    [0, 5, '-100 %'],
+    [110, 100, '+10 %'],
+    [101, 100, '+1.0 %'],
+    [300, 100, '+200 %'],
+    [1234, 100, 'x12.3'],
+    [4382, 253769, '-98 %'],
+    [892, 252175, '-99.6 %'],
+    [1, 252175, '->99.9 %'],
+    [100_001, 100_000, '+<0.1 %'],
+  ];
+  for (const [value, base, text] of cases) assert.equal(difference(value, base), text, `${value} against ${base}`);
+});
+
+test('the table: one row a policy, no line above the width, no trailing colour codes', async () => {
+  const document = await sample();
+  for (const width of [100, 120, 160]) {
+    const lines = tableReport(document, { width }).split('\n');
+    const grid = lines.filter((line) => PRESET_NAMES.some((name) => line.startsWith(`${name} `)) || /^-+$/.test(line));
+    assert.ok(grid.length >= PRESET_NAMES.length + 1);
+    for (const line of grid) assert.ok(line.length <= width, `${line.length} > ${width}: ${line}`);
+    assert.ok(!lines.some((line) => line.includes('\u001b')));
+  }
+  assert.ok(tableReport(document, { color: true }).includes('\u001b[1m'));
+});
+
+test('the table shows what the counters say', async () => {
+  const document = await sample({ policies: ['rfc-thp'] });
+  const [run] = document.results;
+  assert.ok(run !== undefined && isRun(run));
+  const text = tableReport(document);
+  assert.ok(text.includes(grouped(run.counters.faults_4k)));
+  assert.ok(text.includes(pagesAsBytes(run.counters.host_pages_peak)));
+  assert.match(text, /modelled/);
+});
+
+test('refused and interrupted policies are said in the table', async () => {
+  const text = tableReport(await hostileSample());
+  assert.match(text, /refused: merge eager is not simulated/);
+  assert.match(text, /interrupted after \d+ of \d+ ops/);
+});
+
+test('JSON parses back to the document', async () => {
+  const document = await hostileSample();
+  assert.deepEqual(JSON.parse(jsonReport(document)), JSON.parse(JSON.stringify(document)));
+});
+
+/** A CSV reader of its own, by the letter of RFC 4180. */
+function readCsv(text: string): string[][] {
+  const rows: string[][] = [[]];
+  const pattern = /(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r\n|$)/gy;
+  for (;;) {
+    const match = pattern.exec(text);
+    assert.ok(match !== null, `not CSV at ${pattern.lastIndex}`);
+    (rows.at(-1) as string[]).push(match[1]?.replaceAll('""', '"') ?? (match[2] as string));
+    if (match[3] === '\r\n') rows.push([]);
+    if (pattern.lastIndex >= text.length) break;
+  }
+  if (rows.at(-1)?.length === 0) rows.pop();
+  return rows;
+}
+
+test('CSV: a row a policy, as many cells as headings, quotes survive', async () => {
+  const document = await hostileSample();
+  const [heading, ...rows] = readCsv(csvReport(document));
+  assert.ok(heading !== undefined);
+  assert.equal(rows.length, document.results.length);
+  for (const row of rows) assert.equal(row.length, heading.length);
+  assert.equal(rows[0]?.[0], HOSTILE);
+  const [run] = document.results;
+  assert.ok(run !== undefined && isRun(run));
+  assert.equal(rows[0]?.[heading.indexOf('pages_cleared')], String(run.counters.pages_cleared));
+  assert.equal(rows[1]?.[heading.indexOf('refused')], 'merge eager is not simulated, there are: never');
+});
+
+test('HTML: one file, nothing from the network, everything escaped', async () => {
+  const page = htmlReport(await hostileSample());
+  assert.doesNotMatch(page, /<img/);
+  assert.doesNotMatch(page, /<script>alert/);
+  assert.equal(page.match(/<script/g)?.length, 2);
+  assert.doesNotMatch(page, /<(?:link|iframe|object|embed|video|audio|base|form|image|use)\b/i);
+  for (const [script] of page.matchAll(/<script[^>]*>/g)) {
+    assert.ok(['<script>', '<script type="application/json" id="timelines">'].includes(script), script);
+  }
+  for (const [link] of page.matchAll(/<a\b[^>]*>/g)) assert.match(link, /^<a(?: class="skip")? href="#[a-z]+">$/);
+  assert.doesNotMatch(page, /https?:|url\(|@import/);
+  assert.match(page, /default-src 'none'/);
+  assert.match(page, /could not run/);
+  assert.match(page, /Interrupted/);
+});
+
+test('HTML: sections, every used column and every policy are there', async () => {
+  const document = await sample();
+  const page = htmlReport(document);
+  for (const id of ['table', 'cycles', 'time', 'map', 'bars', 'policies', 'columns']) {
+    assert.ok(page.includes(`id="${id}"`), id);
+    assert.ok(page.includes(`href="#${id}"`), id);
+  }
+  for (const name of PRESET_NAMES) assert.ok(page.includes(`<th scope="row">${name}`), name);
+  assert.ok(page.includes('ab'.repeat(32)));
+  assert.ok(!page.includes('undefined') && !page.includes('NaN') && !page.includes('[object'));
+});
+
+test('HTML of nothing but refusals is still a report', async () => {
+  const page = htmlReport(await sample({ policies: [{ name: 'p', base: 'rfc-thp', knobs: { source: 'pool' } }] }));
+  assert.match(page, /source pool is not simulated/);
+  assert.ok(!page.includes('undefined') && !page.includes('NaN'));
+});
+
+test('best and worst: only where an end is better and the policies differ', async () => {
+  const { results } = await sample();
+  const runs = results.filter(isRun);
+  const column = (key: string): (typeof COLUMNS)[number] => {
+    const found = COLUMNS.find((candidate) => candidate.key === key);
+    assert.ok(found !== undefined);
+    return found;
+  };
+  const thp = runs.find((run) => run.policy === 'rfc-thp');
+  const base = runs.find((run) => run.policy === 'base-bitmap');
+  assert.ok(thp !== undefined && base !== undefined);
+  assert.equal(standing(column('faults_4k'), thp, runs), 'best');
+  assert.equal(standing(column('faults_4k'), base, runs), 'worst');
+  assert.equal(standing(column('splits_2m'), base, runs), 'best');
+  assert.equal(standing(column('folios_allocated_2m'), thp, runs), '');
+  assert.equal(standing(column('shared_copy_pages_peak'), thp, runs), '');
+  assert.equal(standing(column('faults_4k'), { ...thp, interrupted: true }, runs), '');
+});
