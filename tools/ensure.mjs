@@ -6,7 +6,7 @@
  *
  * Runs before node_modules exists, so it uses node's own modules only.
  */
-import { readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { withLock } from './build-lock.mjs';
 import { buildNative, LOCK, requireTools } from './build-native.mjs';
@@ -15,7 +15,8 @@ import { fail, filesBelow, fingerprint, ROOT, run, step } from './steps.mjs';
 const [major, minor] = process.versions.node.split('.').map(Number);
 if (major < 20 || (major === 20 && minor < 17))
   fail(`node ${process.versions.node} is too old: gmem needs 20.17 or newer`);
-requireTools();
+// Said before minutes go into packages; what is already built needs no compiler.
+if (!existsSync(path.join(ROOT, 'build/Release/gmem.node'))) requireTools();
 
 /** Whether node_modules holds exactly what package-lock.json asks for, by integrity. */
 function installed() {

@@ -1,0 +1,68 @@
+/**
+ * The build tools: what they say when something is missing, and that two of them never build at once.
+ */
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import test, { after } from 'node:test';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const tool = (name: string) => pathToFileURL(path.join(ROOT, 'tools', name)).href;
+const scratch = mkdtempSync(path.join(tmpdir(), 'gmem-tools-'));
+
+after(() => rmSync(scratch, { recursive: true }));
+
+test('what the system lacks is one line that says what to install', () => {
+  const code = `import { requireTools } from '${tool('build-native.mjs')}'; requireTools();`;
+  const lacking = (names: string[]) => {
+    const folder = mkdtempSync(path.join(scratch, 'path-'));
+    for (const name of ['cmake', 'g++', 'make'].filter((one) => !names.includes(one))) {
+      writeFileSync(path.join(folder, name), '#!/bin/sh\nexit 0\n', { mode: 0o755 });
+    }
+    const env = { ...process.env, PATH: folder, CXX: undefined };
+    const child = spawnSync(process.execPath, ['--input-type=module', '--eval', code], { env, encoding: 'utf8' });
+    return [child.status, child.stdout, child.stderr];
+  };
+  assert.deepEqual(lacking([]), [0, '', '']);
+  assert.deepEqual(lacking(['cmake']), [1, '', 'cmake not found: apt install cmake g++ make\n']);
+  assert.deepEqual(lacking(['g++', 'make']), [1, '', 'g++, make not found: apt install cmake g++ make\n']);
+});
+
+test('a lock is held by one process at a time, and everyone gets it', async () => {
+  const lock = path.join(scratch, 'deep', 'lock');
+  const log = path.join(scratch, 'log');
+  const code = `
+    import { appendFileSync } from 'node:fs';
+    import { withLock } from '${tool('build-lock.mjs')}';
+    withLock(${JSON.stringify(lock)}, () => {
+      appendFileSync(${JSON.stringify(log)}, 'in ' + process.pid + '\\n');
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 30);
+      appendFileSync(${JSON.stringify(log)}, 'out ' + process.pid + '\\n');
+    });`;
+  const children = Array.from({ length: 5 }, () =>
+    spawn(process.execPath, ['--input-type=module', '--eval', code], { stdio: 'inherit' }),
+  );
+  const codes = await Promise.all(children.map((child) => new Promise((resolve) => child.on('exit', resolve))));
+  assert.deepEqual(codes, [0, 0, 0, 0, 0]);
+  const lines = readFileSync(log, 'utf8').trim().split('\n');
+  assert.equal(lines.length, 10);
+  for (let i = 0; i < lines.length; i += 2) {
+    assert.equal(lines[i + 1], (lines[i] as string).replace('in', 'out'));
+  }
+  assert.equal(existsSync(lock), false);
+});
+
+test('the lock of a process that is gone is taken over', () => {
+  const lock = path.join(scratch, 'left-behind');
+  const gone = spawnSync(process.execPath, ['--eval', '']).pid;
+  writeFileSync(lock, String(gone));
+  const code = `
+    import { withLock } from '${tool('build-lock.mjs')}';
+    console.log(withLock(${JSON.stringify(lock)}, () => 'mine', () => console.log('waited')));`;
+  const child = spawnSync(process.execPath, ['--input-type=module', '--eval', code], { encoding: 'utf8' });
+  assert.equal(child.stdout, 'mine\n');
+  assert.equal(existsSync(lock), false);
+});
