@@ -73,6 +73,7 @@ export class RandomStream {
     if (dice < 400) return this.#onFile('fallocate');
     if (dice < 490) return this.#onFile('punch');
     if (dice < 620) return this.#onFile(this.#chance(0.5) ? 'host-write' : 'host-read');
+    if (dice < 640) return this.#pin();
     if (dice < 965) return this.#access();
     if (dice < 997) return this.#close();
     return this.#destroy();
@@ -149,6 +150,14 @@ export class RandomStream {
     const size = name === 'fault' ? 0 : this.#pick(BYTES);
     const arg = name.startsWith('guest') || name.startsWith('vmm') ? this.#below(256) : 0;
     return make(name, { vm: slot.vm, vcpu: this.#below(3), address: gpa, size, arg, flags });
+  }
+
+  /** References come and go a page or two at a time. */
+  #pin(): RecordFields {
+    const gmem = this.#openFile();
+    const page = this.#below(Math.min(this.#files.get(gmem)?.pages ?? 4, 8) + 1);
+    const size = this.#pick([1, 1, 2]) * PAGE_BYTES;
+    return make(this.#chance(0.5) ? 'pin' : 'unpin', { gmem, address: page * PAGE_BYTES, size, arg: 1 });
   }
 
   #close(): RecordFields {

@@ -16,7 +16,7 @@ const abandoned = new FinalizationRegistry<{ addon: KvmAddon; handle: number }>(
 );
 
 /** Bits of a page as the addon reports it. */
-const PRESENT = 1;
+const CLEARED = 1;
 const BOUND = 2;
 
 export class KvmBackend implements Backend {
@@ -49,8 +49,8 @@ export class KvmBackend implements Backend {
   }
 
   /**
-   * `present` only where the kernel tells (files with `mmap` and `init-shared`), `bound` and `shared` as the engine knows
-   * them; no pfn.
+   * `present` and `prepared` only where the kernel tells (mincore on files with `mmap` and `init-shared`, which shows pages that
+   * are there and cleared), `bound` and `shared` as the engine knows them; no pfn.
    */
   pageView(gmem: number, first: number, count: number, into: Uint32Array): boolean {
     const pages = new Uint8Array(count);
@@ -61,8 +61,8 @@ export class KvmBackend implements Backend {
       const at = i * PAGE_VIEW_WORDS;
       into[at + PAGE_VIEW.pfn] = NO_PFN;
       into[at + PAGE_VIEW.sharedPfn] = NO_PFN;
-      into[at + PAGE_VIEW.bits] =
-        PAGE_BIT.shared | ((bits & PRESENT) !== 0 ? PAGE_BIT.present : 0) | ((bits & BOUND) !== 0 ? PAGE_BIT.bound : 0);
+      const cleared = (bits & CLEARED) !== 0 ? PAGE_BIT.present | PAGE_BIT.prepared : 0;
+      into[at + PAGE_VIEW.bits] = PAGE_BIT.shared | cleared | ((bits & BOUND) !== 0 ? PAGE_BIT.bound : 0);
     }
     return true;
   }

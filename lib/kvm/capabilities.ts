@@ -24,6 +24,8 @@ export interface KvmCapabilities {
   readonly physicalBits: number;
   /** 0 when a vCPU was seen to read and write gmem; else the errno of the attempt. */
   readonly vcpuErrno: number;
+  /** 0 when long-term references to pages can be taken; else the errno of io_uring. */
+  readonly pinErrno: number;
 }
 
 /** The part of the addon's exports the kvm engine uses. */

@@ -67,6 +67,7 @@ Napi::Object describe(Napi::Env env, const kvm::Capabilities& caps) {
   out.Set("memoryFaultInfo", caps.memory_fault_info);
   out.Set("physicalBits", caps.physical_bits);
   out.Set("vcpuErrno", caps.vcpu_errno);
+  out.Set("pinErrno", caps.pin_errno);
   return out;
 }
 
@@ -122,7 +123,7 @@ Napi::Value errors(Table& table, const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// kvmPages(handle, gmem, first, count, into: Uint8Array): boolean. Bit 0 present, bit 1 bound.
+// kvmPages(handle, gmem, first, count, into: Uint8Array): boolean. Bit 0 present and cleared, bit 1 bound.
 Napi::Value pages(Table& table, const Napi::CallbackInfo& info) {
   kvm::Engine& engine = engine_at(table, info);
   const auto gmem = static_cast<uint32_t>(number_at(info, 1, 0xffffffffU));

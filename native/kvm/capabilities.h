@@ -23,6 +23,8 @@ struct Capabilities {
   unsigned physical_bits = 0;
   // A vCPU really reads and writes gmem pages here: found by trying. 0, or the errno it failed with.
   int vcpu_errno = 0;
+  // Long-term references to pages can be taken. 0, or the errno of io_uring.
+  int pin_errno = 0;
 };
 
 // Opens /dev/kvm into `kvm_fd` and asks. Never throws; `missing` says what is not there.

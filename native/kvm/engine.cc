@@ -31,6 +31,7 @@ bool Engine::open(uint64_t resident_limit_bytes) {
     caps_.errno_number = error;
     return false;
   }
+  caps_.pin_errno = pins_.open();
   return true;
 }
 
@@ -130,6 +131,12 @@ OutcomeRecord Engine::run(const OpRecord& op) {
     case OpKind::kVmmRead:
       out = vmm(op, false);
       break;
+    case OpKind::kPin:
+      out = pin(op);
+      break;
+    case OpKind::kUnpin:
+      out = unpin(op);
+      break;
     case OpKind::kClose:
       out = close(op);
       break;
@@ -159,6 +166,7 @@ OutcomeRecord Engine::create(const OpRecord& op) {
   if (error != 0) return answer(error);
   std::erase_if(all_files_, [](const auto& weak) { return weak.expired(); });
   all_files_.push_back(made);
+  latest_[op.gmem] = made;
   files_[op.gmem] = std::move(made);
   return answer(0);
 }

@@ -15,6 +15,7 @@
 
 #include "kvm/capabilities.h"
 #include "kvm/machine.h"
+#include "kvm/pins.h"
 #include "kvm/user_copy.h"
 #include "spec.gen.h"
 
@@ -43,8 +44,8 @@ class Engine {
   const uint64_t* errors() const { return errors_; }
   // -1: not open.
   int64_t file_size(uint32_t gmem) const;
-  // Presence of `count` pages from index `first`, where the kernel says (files with `mmap` and `init-shared`): bit 0
-  // present, bit 1 bound. False: not open.
+  // What is known of `count` pages from index `first`: bit 0 present and cleared, where the kernel says (files with
+  // `mmap` and `init-shared`), bit 1 bound. False: not open.
   bool pages(uint32_t gmem, uint64_t first, uint64_t count, uint8_t* into);
   Figures figures() const;
   std::vector<std::string> verify() const;
@@ -59,6 +60,8 @@ class Engine {
   Outcome fault(const spec::OpRecord& op);
   Outcome host(const spec::OpRecord& op, bool write);
   Outcome vmm(const spec::OpRecord& op, bool write);
+  Outcome pin(const spec::OpRecord& op);
+  Outcome unpin(const spec::OpRecord& op);
   Outcome close(const spec::OpRecord& op);
   Outcome destroy(const spec::OpRecord& op);
 
@@ -71,10 +74,14 @@ class Engine {
   bool charge(Intervals& resident, uint64_t start, uint64_t end);
   bool charge_guest(Machine& machine, uint64_t gpa, uint64_t size);
   uint64_t resident_total() const;
+  int pin_page(GmemFile& file, uint64_t index);
+  // The slot that shows this offset of a file; nullptr when none does.
+  Slot* slot_of_index(const GmemFile& file, uint64_t offset);
 
   Capabilities caps_;
   Fd kvm_;
   UserCopy copy_;
+  Pins pins_;
   uint64_t limit_ = 0;
   uint64_t refused_by_limit_ = 0;
   uint64_t past_runs_ = 0;
@@ -83,6 +90,9 @@ class Engine {
   // Order matters at the end: VMs and their slots go before files.
   std::unordered_map<uint32_t, std::shared_ptr<GmemFile>> files_;
   std::vector<std::weak_ptr<GmemFile>> all_files_;
+  // The last file created under each id.
+  std::unordered_map<uint32_t, std::weak_ptr<GmemFile>> latest_;
+  std::unordered_set<std::shared_ptr<GmemFile>> pinned_;
   std::unordered_set<uint32_t> destroyed_;
   std::map<uint32_t, std::unique_ptr<Machine>> machines_;
 };

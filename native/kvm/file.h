@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
+#include <map>
 #include <memory>
 
 #include "kvm/handles.h"
@@ -22,6 +24,8 @@ struct GmemFile {
   // Bytes that may be resident, an upper bound: what ops asked for, less what was punched.
   Intervals resident;
   Intervals copy_resident;
+  // Numbers of the references on each page, by index, oldest first.
+  std::map<uint64_t, std::deque<uint32_t>> pins;
 
   bool mappable() const { return (flags & spec::kCreateFlagMmap) != 0; }
 };

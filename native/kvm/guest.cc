@@ -213,8 +213,8 @@ GuestAnswer Guest::run_piece(Action action, uint64_t gpa, uint64_t size, uint8_t
   return enter(action, base + (from & (kGib - 1)), from, count, byte);
 }
 
-// Ends the access an MMIO exit has left half done: the kernel goes on with it at the next entry, and would hand the answer
-// of a load to whatever load comes first. A string instruction would exit once for every byte it still has.
+// Ends the access an MMIO exit has left half done: the kernel goes on with it at the next entry, and would hand the
+// answer of a load to whatever load comes first. A string instruction would exit once for every byte it still has.
 void Guest::finish_access() {
   kvm_regs regs;
   if (::ioctl(vcpu_.get(), KVM_GET_REGS, &regs) == 0 && regs.rcx > 1) {

@@ -95,6 +95,13 @@ Slot* Machine::slot_at(uint64_t gpa) {
   return gpa < slot.end() ? &slot : nullptr;
 }
 
+Slot* Machine::slot_of(const GmemFile& file, uint64_t offset) {
+  for (auto& [number, slot] : slots_) {
+    if (slot.file.get() == &file && offset >= slot.offset && offset - slot.offset < slot.size) return &slot;
+  }
+  return nullptr;
+}
+
 uint64_t Machine::bound_end(uint64_t gpa, uint64_t limit) {
   while (gpa < limit) {
     const Slot* slot = slot_at(gpa);

@@ -29,6 +29,8 @@ class Machine {
 
   // The slot that covers `gpa`, or nullptr.
   Slot* slot_at(uint64_t gpa);
+  // The slot that shows this offset of a file, or nullptr.
+  Slot* slot_of(const GmemFile& file, uint64_t offset);
   // End of the gapless run of slots that starts at `gpa`, at most `limit`; `gpa` itself when it is not bound.
   uint64_t bound_end(uint64_t gpa, uint64_t limit);
   const std::map<uint32_t, Slot>& slots() const { return slots_; }
