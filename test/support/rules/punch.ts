@@ -197,4 +197,18 @@ export const punch: readonly Rule[] = [
     counters: { splits_2m: 0 },
     pages: [{ index: 5, order: 9 }],
   },
+  {
+    rule: 'a huge range over a sparse file reaches the blocks inside it and no other, ascending',
+    steps: [
+      [{ op: 'create', size: 2 ** 44 }, ok],
+      ...[0, 4, 2, 3].map((block) => [{ op: 'fallocate', offset: block * 2 ** 40, size: PAGE }, ok] as const),
+      [{ op: 'punch', offset: 2 ** 40, size: 2 * 2 ** 40 }, yes({ freed: 1, zeroed: 0, split: 0 })],
+    ],
+    pages: [
+      { index: 0, pfn: 0 },
+      { index: 2 * 2 ** 28, pfn: undefined },
+      { index: 3 * 2 ** 28, pfn: 3 },
+      { index: 4 * 2 ** 28, pfn: 1 },
+    ],
+  },
 ];
