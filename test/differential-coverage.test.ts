@@ -19,8 +19,8 @@ import { Random } from './support/prng.js';
 import { PROFILE_NAMES } from './support/profiles.js';
 import { randomStream } from './support/random-stream.js';
 
-const SEEDS = 5;
-const CUSTOM_STREAMS = 60;
+const SEEDS = 8;
+const CUSTOM_STREAMS = 150;
 const STREAM_OPS = 300;
 
 describe('random streams', () => {

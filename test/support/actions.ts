@@ -11,6 +11,7 @@ import { filePages, slotFor, slotsFor } from './layouts.js';
 import { op } from './ops.js';
 import type { Random } from './prng.js';
 import type { Action, Profile } from './profiles.js';
+import { halfPrepared } from './scripts.js';
 import { BLOCK, type Slot, World } from './world.js';
 
 const GIB_BLOCKS = 512;
@@ -100,9 +101,12 @@ export class Actions {
         const size = random.chance(0.6) ? PAGE_BYTES : 2 ** 21;
         return [op('validate', { vm: place.vm, vcpu: random.below(3), gpa: gfn * PAGE_BYTES, size })];
       }
-      case 'finalize':
+      case 'finalize': {
+        const done = op('finalize', { vm: random.pick(this.#world.vms) });
+        return random.chance(0.3) ? [done, done] : [done];
+      }
       case 'destroy':
-        return [op(action, { vm: random.pick(this.#world.vms) })];
+        return [op('destroy', { vm: random.pick(this.#world.vms) })];
       case 'guest-write':
       case 'guest-read':
         return [op(action, { ...this.#access(action === 'guest-read', this.#aim.place()), byte: random.below(256) })];
@@ -182,13 +186,23 @@ export class Actions {
         const start = Math.max(0, offset - (offset % 2 ** 21));
         const block = { gmem, offset: start, size: 2 ** 21 };
         const page = { gmem, offset: start + random.pick([0, 1, 300, 511]) * PAGE_BYTES, size: PAGE_BYTES };
+        const beside = random.chance(0.2) ? Math.max(0, start + random.pick([-1, BLOCK]) * PAGE_BYTES) : page.offset;
         const kind = random.chance(0.7) ? 'speculative' : 'gup';
-        const pin = random.chance(0.4) ? [op('pin', { ...page, kind, tries: random.below(3) })] : [];
-        const unpin = pin.length > 0 && random.chance(0.5) ? [op('unpin', { ...page, kind })] : [];
+        const pin = random.chance(0.4) ? [op('pin', { ...page, offset: beside, kind, tries: random.below(3) })] : [];
+        const unpin = pin.length > 0 && random.chance(0.5) ? [op('unpin', { ...page, offset: beside, kind })] : [];
         const split = random.pick([op('split', block), op('split', page), op('punch', page)]);
         const merge = op('merge', { ...block, order: 9 });
         const fill = op('fallocate', block);
         return random.chance(0.5) ? [fill, split, ...pin, merge, ...unpin] : [fill, ...pin, split, ...unpin, merge];
+      }
+      case 'half-prepared':
+        return halfPrepared(random, random.pick(this.#world.vms));
+      case 'wrapping-bind': {
+        const size = random.pick([0, PAGE_BYTES, 2 ** 21]);
+        const below = random.pick([-PAGE_BYTES, -size, -size - PAGE_BYTES, -(2 ** 21)]) + 0;
+        const place = random.chance(0.5) ? { gpa: below, offset: 0 } : { gpa: 2 ** 30, offset: below };
+        const file = this.#aim.file();
+        return [op('bind', { vm: file.vm, slot: random.below(12), size, gmem: random.pick([file.id, 7]), ...place })];
       }
     }
   }

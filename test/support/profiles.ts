@@ -15,6 +15,8 @@ export type Action =
   | 'boot-block'
   | 'convert-and-back'
   | 'split-and-merge'
+  | 'half-prepared'
+  | 'wrapping-bind'
   | 'giant-attributes';
 
 export type Weights = { readonly [A in Action]?: number };
@@ -62,6 +64,8 @@ const MIXED: Required<Weights> = {
   'boot-block': 1.5,
   'convert-and-back': 2,
   'split-and-merge': 0.8,
+  'half-prepared': 0.4,
+  'wrapping-bind': 0.3,
   'giant-attributes': 0.4,
 };
 
