@@ -2,6 +2,16 @@
  * gmem-engine: run, measure and compare the designs for KVM's guest_memfd. docs/api.md is the contract of what is
  * exported here.
  */
+export type { CompareInput, CompareOptions, Progress, ReplayOptions } from './compare/compare.js';
+export {
+  COMPARE_SCHEMA,
+  isRun,
+  type PolicyResult,
+  REPLAY_SCHEMA,
+  type RefusedResult,
+  type ResultsDocument,
+  type RunResult as PolicyRun,
+} from './compare/results.js';
 export type { Size } from './engine/arguments.js';
 export type { EngineKind } from './engine/backend.js';
 export { ENGINES, type EngineOptions } from './engine/create.js';
@@ -17,9 +27,22 @@ export { OpRecords, type RecordFields } from './ops/records.js';
 export { type Notes, OpStream } from './ops/stream.js';
 export { type Policy, type PolicyInput, resolvePolicy, unsupportedReason } from './policy/policy.js';
 export { PRESET_NAMES, PRESETS, type Preset, type PresetName } from './policy/presets.js';
+export {
+  compare,
+  formatJsonl,
+  formatPacked,
+  openInput,
+  parseJsonl,
+  parsePacked,
+  renderReport,
+  replay,
+  writeStream,
+} from './public.js';
+export { REPORT_FORMATS, type ReportFormat } from './report/formats.js';
 export { COUNTER_NAMES, COUNTERS, type CounterName, type Counters } from './spec/counters.js';
 export { ERRNOS, type Errno, errnoName } from './spec/errnos.js';
 export { ARCHES, type Arch, KNOB_NAMES, KNOBS, type KnobName, type Knobs, type KnobValue } from './spec/knobs.js';
 export { OP_NAMES, OPS, type OpName } from './spec/ops.js';
 export { NO_PFN, PAGE_BIT, PAGE_VIEW, PAGE_VIEW_WORDS } from './spec/page-view.js';
 export { formatBytes, levelName, ORDERS, type Order, PAGE_BYTES, parseSize } from './spec/units.js';
+export type { Input, InputOptions } from './trace/input.js';

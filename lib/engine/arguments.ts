@@ -63,3 +63,13 @@ export function toChoice<T extends string>(what: string, value: unknown, accepte
   }
   return value as T;
 }
+
+export function toText(what: string, value: unknown): string {
+  if (typeof value !== 'string') throw argumentError(`${what}: ${shown(value)} is not accepted, accepted: text`);
+  return value;
+}
+
+export function toInstance<T>(what: string, value: unknown, type: abstract new (...args: never[]) => T): T {
+  if (!(value instanceof type)) throw argumentError(`${what}: ${shown(value)} is not accepted, accepted: ${type.name}`);
+  return value;
+}

@@ -195,3 +195,40 @@ test('handles of one engine are refused by another', () => {
   one.host.close();
   other.host.close();
 });
+
+test('streams, files and comparisons', async () => {
+  const input = { stream: new api.OpStream(), path: 'x', format: 'jsonl', fitted: false };
+  const functions = {
+    compare: api.compare,
+    replay: api.replay,
+    openInput: api.openInput,
+    writeStream: api.writeStream,
+    parseJsonl: api.parseJsonl,
+    formatJsonl: api.formatJsonl,
+    parsePacked: api.parsePacked,
+    formatPacked: api.formatPacked,
+    renderReport: api.renderReport,
+  };
+  for (const [name, call] of Object.entries(functions)) {
+    for (const value of HOSTILE) {
+      const lists: unknown[][] = [
+        [value],
+        [value, value],
+        [input, value],
+        [{ ...input, stream: value }],
+        ['table', value],
+      ];
+      if (name === 'compare')
+        for (const key of ['policies', 'seed', 'memoryBytes', 'arch']) lists.push([input, { [key]: value }]);
+      // No hostile value is a path that could be written.
+      if (name === 'writeStream') lists.splice(2, 1);
+      for (const args of lists) {
+        try {
+          await (call as (...a: unknown[]) => unknown)(...args);
+        } catch (error) {
+          assert.ok(error instanceof api.GmemError, `${name}: ${error instanceof Error ? error.stack : String(error)}`);
+        }
+      }
+    }
+  }
+});

@@ -1,0 +1,113 @@
+/**
+ * The package's edge for streams, files and comparisons: the same functions the command uses, with the arguments of a
+ * stranger checked first (GmemError `ERR_GMEM_ARGUMENT`).
+ */
+import * as comparing from './compare/compare.js';
+import { COMPARE_SCHEMA, REPLAY_SCHEMA, type ResultsDocument } from './compare/results.js';
+import { argumentError, checkKeys, toBytes, toChoice, toInstance, toInteger, toText } from './engine/arguments.js';
+import { ENGINES } from './engine/create.js';
+import * as jsonl from './ops/jsonl.js';
+import * as packed from './ops/packed.js';
+import { findBadRecord } from './ops/record-check.js';
+import { OpStream } from './ops/stream.js';
+import { REPORT_FORMATS, type ReportFormat, renderReport as render } from './report/formats.js';
+import { ARCHES } from './spec/knobs.js';
+import { type Input, type InputOptions, openInput as open } from './trace/input.js';
+import { writeStream as write } from './trace/output.js';
+
+const COMPARE_KEYS = ['policies', 'engine', 'arch', 'memoryBytes', 'seed', 'costs', 'signal', 'onProgress', 'samples'];
+const REPLAY_KEYS = ['policy', ...COMPARE_KEYS.slice(1), 'outcomes', 'verify'];
+
+function checkStream(value: unknown): OpStream {
+  const stream = toInstance('stream', value, OpStream);
+  const bad = findBadRecord(stream.records.bytes, 0, stream.length);
+  if (bad !== undefined) throw argumentError(`record ${bad.record}: ${bad.message}`);
+  return stream;
+}
+
+function checkInput(input: unknown): void {
+  if (typeof input !== 'object' || input === null) throw argumentError('input: accepted: what openInput gives');
+  const { stream, path, format } = input as Partial<comparing.CompareInput>;
+  checkStream(stream);
+  toText('input.path', path);
+  toText('input.format', format);
+}
+
+function checkRun(options: unknown, accepted: readonly string[]): void {
+  const { engine, arch, memoryBytes, seed, signal, onProgress, policies, samples } = checkKeys(
+    'options',
+    options,
+    accepted,
+  );
+  if (engine !== undefined) toChoice('engine', engine, ENGINES);
+  if (arch !== undefined) toChoice('arch', arch, ARCHES);
+  if (memoryBytes !== undefined) toBytes('memoryBytes', memoryBytes);
+  if (seed !== undefined) toInteger('seed', seed, 0, 0xffffffff);
+  if (samples !== undefined) toInteger('samples', samples, 0, 1e6);
+  if (signal !== undefined) toInstance('signal', signal, AbortSignal);
+  if (policies !== undefined) toInstance('policies', policies, Array);
+  if (onProgress !== undefined) toInstance('onProgress', onProgress, Function);
+}
+
+/** Runs an input under every policy, or those of `options.policies`; one that cannot run is a result with `refused`. */
+export async function compare(
+  input: comparing.CompareInput,
+  options: comparing.CompareOptions = {},
+): Promise<ResultsDocument> {
+  checkInput(input);
+  checkRun(options, COMPARE_KEYS);
+  return comparing.compare(input, options);
+}
+
+/** Runs an input under one policy. */
+export async function replay(
+  input: comparing.CompareInput,
+  options: comparing.ReplayOptions,
+): Promise<ResultsDocument> {
+  checkInput(input);
+  checkRun(options, REPLAY_KEYS);
+  return comparing.replay(input, options);
+}
+
+/**
+ * Reads any input the command reads; its content tells the format.
+ *
+ * @throws GmemError `ERR_GMEM_INPUT` with every problem of the file at once.
+ */
+export async function openInput(path: string, options: InputOptions = {}): Promise<Input> {
+  checkKeys('options', options, ['format', 'fit']);
+  return open(toText('path', path), options);
+}
+
+/** Writes a stream as `.jsonl`, `.jsonl.gz` or `.gmt`, by the file's name. */
+export async function writeStream(stream: OpStream, path: string): Promise<void> {
+  return write(checkStream(stream), toText('path', path));
+}
+
+/** Reads JSON lines. `file` is the name in front of every problem. */
+export function parseJsonl(content: string | Uint8Array, file = 'input'): OpStream {
+  const whole = typeof content === 'string' ? content : toInstance('content', content, Uint8Array);
+  return jsonl.parseJsonl(whole, toText('file', file));
+}
+
+export function formatJsonl(stream: OpStream): string {
+  return jsonl.formatJsonl(checkStream(stream));
+}
+
+/** Reads the packed form. `file` is the name in front of every problem. */
+export function parsePacked(bytes: Uint8Array, file = 'input'): OpStream {
+  return packed.parsePacked(toInstance('bytes', bytes, Uint8Array), toText('file', file));
+}
+
+export function formatPacked(stream: OpStream): Uint8Array {
+  return packed.formatPacked(checkStream(stream));
+}
+
+/** A report as text. */
+export function renderReport(format: ReportFormat, document: ResultsDocument): string {
+  toChoice('format', format, REPORT_FORMATS);
+  if (![COMPARE_SCHEMA, REPLAY_SCHEMA].includes((document as Partial<ResultsDocument> | undefined)?.schema as never)) {
+    throw argumentError('document: accepted: what compare or replay gives');
+  }
+  return render(format, document);
+}
