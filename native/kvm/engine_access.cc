@@ -143,7 +143,7 @@ CopyResult Engine::vmm_page(Slot& slot, uint64_t gpa, uint64_t size, bool write,
     out.errno_number = ENOMEM;
     return out;
   }
-  uint8_t* const address = slot.copy.get() + (gpa - slot.gpa);
+  uint8_t* const address = slot.user.get() + (gpa - slot.gpa);
   return write ? copy_.fill(address, size, byte) : copy_.read(address, size, seen);
 }
 

@@ -39,7 +39,7 @@ int Engine::pin_page(GmemFile& of, uint64_t index) {
     Slot* const slot = slot_of_index(of, offset);
     if (slot == nullptr) return EFAULT;
     if (!charge(of.copy_resident, offset, offset + spec::kPageBytes)) return ENOMEM;
-    if (const int error = pins_.pin(slot->copy.get() + (offset - slot->offset), number); error != 0) return error;
+    if (const int error = pins_.pin(slot->user.get() + (offset - slot->offset), number); error != 0) return error;
   }
   of.pins[index].push_back(number);
   return 0;

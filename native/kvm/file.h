@@ -35,8 +35,10 @@ struct Slot {
   uint64_t size = 0;
   uint64_t offset = 0;
   std::shared_ptr<GmemFile> file;
-  // The slot's part of the copies; empty for files with `mmap`, which the guest is served from directly.
-  Mapping copy;
+  // Where userspace_addr points: the slot's part of the copies; for a file with `mmap`, which the guest is served from
+  // directly, address space with nothing in it. It must not be memory of any other use: with shadow paging the kernel
+  // prefetches the neighbours of a faulting page from userspace_addr, not from the file (docs/real-kernel.md).
+  Mapping user;
 
   uint64_t end() const { return gpa + size; }
   uint64_t file_offset(uint64_t at) const { return offset + (at - gpa); }

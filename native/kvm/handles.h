@@ -64,6 +64,16 @@ class Mapping {
     return out;
   }
 
+  // Takes `bytes` of address space that nothing can be read from or written to. Empty on failure, errno says why.
+  static Mapping reserved(uint64_t bytes) {
+    Mapping out;
+    void* base = ::mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (base == MAP_FAILED) return out;
+    out.base_ = static_cast<uint8_t*>(base);
+    out.bytes_ = bytes;
+    return out;
+  }
+
   uint8_t* get() const { return base_; }
   uint64_t bytes() const { return base_ == nullptr ? 0 : bytes_; }
   explicit operator bool() const { return base_ != nullptr; }

@@ -37,7 +37,16 @@ int Machine::create_file(uint64_t size, uint64_t flags, Fd& out) {
   return 0;
 }
 
-int Machine::map_copy(const GmemFile& file, uint64_t offset, uint64_t size, Mapping& out) {
+int Machine::map_user(GmemFile& file, uint64_t offset, uint64_t size, Mapping& out) {
+  if (file.mappable()) {
+    out = Mapping::reserved(size);
+    return out ? 0 : errno;
+  }
+  if (!file.copies) {
+    Fd copies(::memfd_create("gmem-copies", MFD_CLOEXEC));
+    if (!copies || ::ftruncate(copies.get(), file.size) != 0) return errno;
+    file.copies = std::move(copies);
+  }
   out = Mapping::shared(file.copies.get(), size, offset);
   return out ? 0 : errno;
 }
@@ -54,14 +63,10 @@ int Machine::bind(uint32_t slot, int64_t gpa, int64_t size, int64_t offset, cons
   // What the kernel will refuse anyway needs no memory behind it.
   const bool inside = file != nullptr && file->fd && size > 0 && offset >= 0 && offset <= file->size &&
                       size <= file->size - offset && size % kPage == 0 && offset % kPage == 0 && !slots_.contains(slot);
-  if (inside && !file->mappable()) {
-    if (!file->copies) {
-      file->copies = Fd(::memfd_create("gmem-copies", MFD_CLOEXEC));
-      if (!file->copies || ::ftruncate(file->copies.get(), file->size) != 0) return errno;
-    }
-    if (const int error = map_copy(*file, static_cast<uint64_t>(offset), positive_size, made.copy); error != 0)
-      return error;
-    region.user_address = reinterpret_cast<uint64_t>(made.copy.get());
+  if (inside) {
+    const int error = map_user(*file, static_cast<uint64_t>(offset), positive_size, made.user);
+    if (error != 0) return error;
+    region.user_address = reinterpret_cast<uint64_t>(made.user.get());
   }
   region.slot = slot;
   region.flags = kMemGuestMemfd;

@@ -38,7 +38,8 @@ class Machine {
   uint64_t guest_crashes() const { return guest_ == nullptr ? 0 : guest_->crashes(); }
 
  private:
-  int map_copy(const GmemFile& file, uint64_t offset, uint64_t size, Mapping& out);
+  // The memory behind a slot's userspace_addr. 0, or the errno.
+  int map_user(GmemFile& file, uint64_t offset, uint64_t size, Mapping& out);
   // Moves the guest's own slot, if it is there, away from this slot number and range.
   int make_room(uint32_t slot, uint64_t gpa, uint64_t size);
   int settle_guest(uint32_t but_slot, uint64_t but_gpa, uint64_t but_size);

@@ -122,6 +122,30 @@ test('the slot the guest needs for itself is in nobody’s way', { skip: SKIP_VC
   });
 });
 
+test('a long fill reaches the file alone, whatever the kernel prefetches', { skip: SKIP_VCPU }, () => {
+  const size = 2 ** 28;
+  withKernel((kernel) => {
+    const answers = ask(
+      kernel,
+      { op: 'create', gmem: 0, size, flags: 3 },
+      { op: 'bind', slot: 0, gpa: GPA, size, gmem: 0 },
+      { op: 'host-write', gmem: 0, offset: 0, size: 2 ** 24, byte: 0x22 },
+      // One page of each group of neighbours first, then all of them.
+      { op: 'touch', gpa: GPA },
+      { op: 'guest-read', gpa: GPA, size: 2 ** 24 },
+      { op: 'guest-write', gpa: GPA, size, byte: 0x33 },
+      { op: 'guest-read', gpa: GPA, size },
+      { op: 'host-read', gmem: 0, offset: 0, size },
+    );
+    assert.deepEqual(answers.slice(4), [
+      { ok: true, byte: 0x22 },
+      { ok: true },
+      { ok: true, byte: 0x33 },
+      { ok: true, byte: 0x33 },
+    ]);
+  });
+});
+
 test('what this kernel cannot do is EOPNOTSUPP, counted, and stops nothing', { skip: SKIP }, () => {
   withKernel((kernel) => {
     const answers = ask(
