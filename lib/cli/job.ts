@@ -34,6 +34,8 @@ export async function runJob(
         memoryBytes: flags.memory,
         seed: flags.seed,
         costs,
+        // Timeline and memory map cost time, and only these show them.
+        samples: targets.some(({ format }) => format === 'html' || format === 'json') ? undefined : 0,
         signal: interruption.signal,
         onProgress: progress?.update,
       },

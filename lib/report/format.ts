@@ -48,7 +48,7 @@ export function difference(value: number, base: number): string {
   const percent = (ratio - 1) * 100;
   const size = Math.abs(percent);
   if (size < 0.05) return percent > 0 ? '+<0.1 %' : '-<0.1 %';
-  if (value !== 0 && percent < -99.9) return '->99.9 %';
+  if (value !== 0 && percent < -99.9) return `${(Math.max(-9999, Math.ceil(percent * 100)) / 100).toFixed(2)} %`;
   const text = size < 10 || (value !== 0 && percent < -99) ? percent.toFixed(1) : percent.toFixed(0);
   return `${percent > 0 ? '+' : ''}${text} %`;
 }

@@ -30,7 +30,8 @@ test('differences say how far, also at the ends', () => {
     [1234, 100, 'x12.3'],
     [4382, 253769, '-98 %'],
     [892, 252175, '-99.6 %'],
-    [1, 252175, '->99.9 %'],
+    [862, 874911, '-99.90 %'],
+    [1, 252175, '-99.99 %'],
     [100_001, 100_000, '+<0.1 %'],
   ];
   for (const [value, base, text] of cases) assert.equal(difference(value, base), text, `${value} against ${base}`);

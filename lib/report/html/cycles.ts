@@ -62,7 +62,7 @@ function each(document: ResultsDocument, event: CostEvent, runs: readonly RunRes
     const used = [...new Set(runs.map((run) => run.modelled.plain_conversion_cycles))];
     return html`<td>${used.map(grouped).join(' / ')}</td><td class="text">fitted per run, to the published run the policy resembles: ${entry?.source}</td>`;
   }
-  return html`<td>${entry === undefined ? '' : grouped(entry.cycles)}</td><td class="text">${entry?.basis === 'published' ? 'published: ' : ''}${entry?.source}</td>`;
+  return html`<td>${entry === undefined ? '' : grouped(entry.cycles)}</td><td class="text">${entry?.basis}: ${entry?.source}</td>`;
 }
 
 /** One hue a family of events, light enough for dark text in both schemes. */

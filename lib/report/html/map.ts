@@ -23,8 +23,8 @@ const COLORS: Record<MapCell, string> = {
 /** Cells a row, by how many there are: whole GiB a row where there are many. */
 const ROWS: readonly (readonly [number, number])[] = [
   [256, 32],
-  [4096, 128],
-  [16_384, 256],
+  [8192, 128],
+  [32_768, 256],
 ];
 
 const LABEL = 86;
@@ -65,7 +65,7 @@ function figure(names: string, map: FileMap, kinds: readonly MapCell[]): Markup 
   const labels: Markup[] = [];
   for (let row = 0; row < rows; row += labelEvery) {
     labels.push(
-      html`<text class="soft" x="${LABEL - 8}" y="${(row * cell + Math.min(cell, 11)).toFixed(1)}" text-anchor="end" style="font-size:10px">${formatBytes(row * perRow * map.cell_bytes)}</text>`,
+      html`<text class="soft" x="${LABEL - 8}" y="${Math.max(9, row * cell + Math.min(cell, 11)).toFixed(1)}" text-anchor="end" style="font-size:10px">${formatBytes(row * perRow * map.cell_bytes)}</text>`,
     );
   }
   return html`<figure class="tall"><figcaption>${names}<small>gmem ${map.gmem}, ${formatBytes(map.size_bytes)}; a cell is ${formatBytes(map.cell_bytes)}${several}, a row ${formatBytes(perRow * map.cell_bytes)}</small></figcaption>

@@ -46,8 +46,8 @@ nav ul { display: flex; flex-wrap: wrap; gap: 2px 18px; list-style: none; margin
 .finding span { color: var(--soft); font-size: 13.5px; }
 .scroll { overflow-x: auto; border: 1px solid var(--rule); border-radius: 8px; background: var(--panel); }
 .scroll:focus-visible, .chart:focus-visible { outline: 2px solid var(--link); outline-offset: 2px; }
-table { border-collapse: separate; border-spacing: 0; font-variant-numeric: tabular-nums; font-size: 13px; width: 100%; }
-th, td { padding: 6px 7px; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--faint); vertical-align: top; }
+table { border-collapse: separate; border-spacing: 0; font-variant-numeric: tabular-nums; font-size: 12.5px; width: 100%; }
+th, td { padding: 6px; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--faint); vertical-align: top; }
 thead th { color: var(--soft); font-weight: 600; font-size: 12.5px; background: var(--panel); border-bottom: 1px solid var(--rule); }
 thead tr.groups th { border-bottom: 0; padding-bottom: 0; text-align: left; }
 thead tr.groups th + th, .edge { border-left: 1px solid var(--faint); }
