@@ -55,7 +55,9 @@ export async function writeReports(targets: readonly Target[], document: Results
     if (target.to === 'stdout') {
       const { isTTY, columns } = process.stdout;
       const color = isTTY === true && !process.env.NO_COLOR;
-      await writeOut(renderReport(target.format, document, { color, width: isTTY ? Math.max(80, columns) : 160 }));
+      await writeOut(
+        renderReport(target.format, document, { color, width: isTTY ? Math.max(80, columns || 160) : 160 }),
+      );
       continue;
     }
     const file = target.to === 'folder' ? path.join(target.path, reportFileName(target.format, document)) : target.path;

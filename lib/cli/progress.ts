@@ -33,7 +33,7 @@ export function progressLine(mode: ProgressMode, quiet: boolean): ProgressLine |
       last = now;
       shown = true;
       const text = describe(progress, now - started);
-      process.stderr.write(terminal ? `\r\u001b[K${text.slice(0, (process.stderr.columns ?? 80) - 1)}` : `${text}\n`);
+      process.stderr.write(terminal ? `\r\u001b[K${text.slice(0, (process.stderr.columns || 80) - 1)}` : `${text}\n`);
     },
     clear() {
       if (terminal && shown) process.stderr.write('\r\u001b[K');
