@@ -7,6 +7,7 @@ import { OutcomeRecords } from '../ops/outcomes.js';
 import type { OpRecords, RecordFields } from '../ops/records.js';
 import { OpRecords as Records } from '../ops/records.js';
 import { OP_NAMES, type OpName } from '../spec/ops.js';
+import { dependsOnHost, type HostLimits } from './host.js';
 import { isUnanswered, type KnownAnswer, knownPart, sameAnswer } from './known.js';
 
 /** Runs ops one at a time. */
@@ -27,10 +28,14 @@ export class Stepper {
   }
 }
 
-/** The answers of a real kernel to a stream; `null` where it had none. */
-export function kernelAnswers(kernel: Backend, ops: readonly RecordFields[]): (KnownAnswer | null)[] {
+/** The answers of a real kernel to a stream; `null` where it had none, or one that only holds for this host. */
+export function kernelAnswers(
+  kernel: Backend & { readonly capabilities: HostLimits },
+  ops: readonly RecordFields[],
+): (KnownAnswer | null)[] {
   const stepper = new Stepper(kernel);
   return ops.map((fields) => {
+    if (dependsOnHost(fields, kernel.capabilities)) return null;
     const answer = stepper.step(fields);
     return isUnanswered(answer) ? null : answer;
   });
