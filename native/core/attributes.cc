@@ -23,6 +23,7 @@ uint64_t KindRanges::count(Run<Gfn> run) const {
 }
 
 uint64_t KindRanges::remove(Run<Gfn> run) {
+  if (run.empty()) return 0;
   uint64_t removed = 0;
   auto it = first_overlapping(run.first.value);
   while (it != ends_.end() && it->first < run.end.value) {

@@ -27,6 +27,7 @@ class KindRanges {
   // Calls visit(Run<Gfn>) for each part of a range inside `run`, ascending.
   template <class Visit>
   void for_each(Run<Gfn> run, Visit visit) const {
+    if (run.empty()) return;
     for (auto it = first_overlapping(run.first.value); it != ends_.end() && it->first < run.end.value; ++it) {
       visit(Run<Gfn>{{it->first}, {it->second}}.clipped_to(run));
     }

@@ -158,7 +158,8 @@ bool Engine::wants_huge(const File& file, uint64_t block) const {
 bool Engine::get_folio(File& file, Index index) { return file.pages.present(index) || add_folio(file, index); }
 
 [[gnu::noinline]] bool Engine::get_copy(File& file, Index index) {
-  PageMap& copies = file.copy_map();
+  if (!file.have_copy_map()) return false;
+  PageMap& copies = *file.copies;
   if (copies.present(index)) return true;
   const uint64_t block = index.block();
   const bool thp = knobs_.shared_order == spec::SharedOrder::kThp && file.block_inside(block) && copies.block_empty(block);

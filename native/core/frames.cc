@@ -141,7 +141,8 @@ void Frames::give_page(Pfn pfn, Mobility mobility) {
 
 void Frames::give_block(Pfn first, [[maybe_unused]] Mobility mobility) {
   const uint64_t block = first.block();
-  assert(block_mobility_[block] == mobility && !is_partial(block));
+  // A merged folio may lie in a block that the other class was first in.
+  assert(foreign_[block] == (block_mobility_[block] == mobility ? 0 : kBlockPages) && !is_partial(block));
   mark_block_free(block);
   used_ = used_ - Pages{kBlockPages};
 }

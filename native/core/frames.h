@@ -36,7 +36,7 @@ class Frames {
 
   // REQUIRES: the frame is used and was taken with this mobility.
   void give_page(Pfn pfn, Mobility mobility);
-  // REQUIRES: all 512 frames are used and were taken together.
+  // REQUIRES: all 512 frames are used and were taken with this mobility, together or one by one.
   void give_block(Pfn first, Mobility mobility);
 
   Pages total() const { return total_; }

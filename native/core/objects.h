@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <new>
 #include <vector>
 
 #include "core/attributes.h"
@@ -46,9 +47,14 @@ struct File {
   // The aligned block lies wholly inside the file.
   bool block_inside(uint64_t block) const { return Index::of_block(block + 1).value <= size.value; }
   Slot* slot_at(Index index) const;
-  PageMap& copy_map() {
-    if (!copies) copies = std::make_unique<PageMap>(pages.lines(), size);
-    return *copies;
+  // False when the address space does not allow another map of this size.
+  bool have_copy_map() {
+    try {
+      if (!copies) copies = std::make_unique<PageMap>(pages.lines(), size);
+      return true;
+    } catch (const std::bad_alloc&) {
+      return false;
+    }
   }
 };
 
