@@ -1,0 +1,129 @@
+// KindRanges and KindMap against one bool a gfn.
+#include "core/attributes.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "test/test.h"
+
+namespace gmem {
+namespace {
+
+Run<Gfn> run_of(uint64_t first, uint64_t end) { return {{first}, {end}}; }
+
+std::vector<Run<Gfn>> maximal_runs(const std::vector<bool>& bits, uint64_t first, uint64_t end) {
+  std::vector<Run<Gfn>> runs;
+  for (uint64_t i = first; i < end; ++i) {
+    if (!bits[i]) continue;
+    const uint64_t from = i;
+    while (i < end && bits[i]) ++i;
+    runs.push_back(run_of(from, i));
+  }
+  return runs;
+}
+
+TEST(kind_ranges_fuzz) {
+  constexpr uint64_t kGfns = 300;
+  test::Random random(40);
+  KindRanges ranges;
+  std::vector<bool> naive(kGfns, false);
+  for (int step = 0; step < 30000 && !test::failed(); ++step) {
+    const uint64_t first = random.below(kGfns);
+    const uint64_t end = first + random.below(std::min<uint64_t>(kGfns - first, random.one_in(4) ? 300 : 20) + 1);
+    const bool add = random.one_in(2);
+    uint64_t had = 0;
+    for (uint64_t i = first; i < end; ++i) {
+      had += naive[i];
+      naive[i] = add;
+    }
+    if (add) {
+      ranges.add(run_of(first, end));
+    } else {
+      CHECK_EQ(ranges.remove(run_of(first, end)), had);
+    }
+    // Disjoint and not touching: what is visited are the maximal runs.
+    const uint64_t from = random.below(kGfns);
+    const uint64_t to = from + random.below(kGfns - from + 1);
+    const std::vector<Run<Gfn>> wanted = maximal_runs(naive, from, to);
+    std::vector<Run<Gfn>> visited;
+    ranges.for_each(run_of(from, to), [&](Run<Gfn> part) { visited.push_back(part); });
+    CHECK_EQ(visited.size(), wanted.size());
+    uint64_t members = 0;
+    for (size_t i = 0; i < wanted.size() && i < visited.size(); ++i) {
+      CHECK_EQ(visited[i].first, wanted[i].first);
+      CHECK_EQ(visited[i].end, wanted[i].end);
+      members += wanted[i].size().value;
+    }
+    CHECK_EQ(ranges.count(run_of(from, to)), members);
+    const uint64_t one = random.below(kGfns);
+    CHECK_EQ(ranges.contains({one}), naive[one]);
+  }
+}
+
+// A flip of every gfn a guest can have is one entry.
+TEST(kind_ranges_at_the_limits) {
+  KindRanges ranges;
+  const uint64_t most = uint64_t{1} << 41;
+  ranges.add(run_of(0, most));
+  CHECK_EQ(ranges.count(run_of(0, most)), most);
+  CHECK(ranges.contains({most - 1}));
+  CHECK(!ranges.contains({most}));
+  CHECK(!ranges.contains({~uint64_t{0} >> 12}));
+  CHECK_EQ(ranges.remove(run_of(5, 6)), 1U);
+  CHECK_EQ(ranges.count(run_of(0, most)), most - 1);
+  CHECK_EQ(ranges.remove(run_of(0, most)), most - 1);
+  CHECK_EQ(ranges.count(run_of(0, most)), 0U);
+}
+
+void fuzz_kind_map(uint64_t first, uint64_t end, uint64_t purpose) {
+  test::Random random(purpose);
+  KindLines lines;
+  auto map = std::make_unique<KindMap>(lines, run_of(first, end));
+  const uint64_t size = end - first;
+  std::vector<bool> naive(size, false);
+  for (int step = 0; step < 3000 && !test::failed(); ++step) {
+    uint64_t from = random.below(size);
+    uint64_t to = from + random.below(std::min<uint64_t>(size - from, random.one_in(3) ? size : 40) + 1);
+    if (random.one_in(5)) {
+      // Whole blocks, so that words become uniform again.
+      from = 0;
+      to = size;
+      if (random.one_in(2) && size > kBlockPages)
+        to = std::min(size, (first / kBlockPages + 1) * kBlockPages - first + kBlockPages);
+    }
+    const bool changed = random.one_in(2);
+    uint64_t differing = 0;
+    for (uint64_t i = from; i < to; ++i) {
+      differing += naive[i] != changed;
+      naive[i] = changed;
+    }
+    CHECK_EQ(map->count_differing(run_of(first + from, first + to), changed), differing);
+    CHECK_EQ(map->set(run_of(first + from, first + to), changed), differing);
+    CHECK_EQ(map->count_differing(run_of(first + from, first + to), changed), 0U);
+    const uint64_t one = random.below(size);
+    CHECK_EQ(map->changed({first + one}), static_cast<bool>(naive[one]));
+    if (step % 100 != 0) continue;
+    std::vector<bool> visited(size, false);
+    map->for_each_changed([&](Run<Gfn> run) {
+      for (uint64_t gfn = run.first.value; gfn < run.end.value; ++gfn) visited[gfn - first] = true;
+    });
+    CHECK(visited == naive);
+    for (uint64_t block = (first + kBlockPages - 1) / kBlockPages; (block + 1) * kBlockPages <= end; ++block) {
+      uint64_t set = 0;
+      for (uint64_t i = 0; i < kBlockPages; ++i) set += naive[block * kBlockPages + i - first];
+      CHECK_EQ(map->uniform(block), set == 0 || set == kBlockPages);
+    }
+  }
+  map.reset();
+  CHECK_EQ(lines.numbers.in_use(), 0U);
+  for (uint32_t line = 0; line < lines.numbers.high_water(); ++line) CHECK(lines.changed[line].none());
+}
+
+TEST(kind_map_fuzz_aligned) { fuzz_kind_map(1024, 1024 + 4 * kBlockPages, 41); }
+TEST(kind_map_fuzz_ragged) { fuzz_kind_map(700, 700 + 1777, 42); }
+TEST(kind_map_fuzz_inside_one_block) { fuzz_kind_map(5, 100, 43); }
+TEST(kind_map_fuzz_one_gfn) { fuzz_kind_map((uint64_t{1} << 40) - 1, uint64_t{1} << 40, 44); }
+
+}  // namespace
+}  // namespace gmem
