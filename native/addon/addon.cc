@@ -1,5 +1,5 @@
-// The Node-API border: argument checks, buffers, nothing else. Free functions over an integer handle; a single op goes through a
-// mailbox both sides see, a batch through the caller's typed arrays. lib/engine/native.ts is the only caller.
+// The Node-API border: argument checks, buffers, nothing else. Free functions over an integer handle; a single op goes
+// through a mailbox both sides see, a batch through the caller's typed arrays. lib/engine/native.ts is the only caller.
 #include <napi.h>
 
 #include <cstring>
@@ -55,8 +55,10 @@ auto array_at(const Napi::CallbackInfo& info, size_t i, napi_typedarray_type typ
 template <class Record>
 Record* records_at(const Napi::CallbackInfo& info, size_t i, uint64_t first, uint64_t count) {
   const auto bytes = array_at<Napi::Uint8Array>(info, i, napi_uint8_array);
-  if (reinterpret_cast<uintptr_t>(bytes.data) % alignof(Record) != 0) refuse(info.Env(), "records are not 8-byte aligned");
-  if (first > bytes.length / sizeof(Record) || count > bytes.length / sizeof(Record) - first) refuse(info.Env(), "too few records");
+  if (reinterpret_cast<uintptr_t>(bytes.data) % alignof(Record) != 0)
+    refuse(info.Env(), "records are not 8-byte aligned");
+  if (first > bytes.length / sizeof(Record) || count > bytes.length / sizeof(Record) - first)
+    refuse(info.Env(), "too few records");
   return reinterpret_cast<Record*>(bytes.data) + first;
 }
 
@@ -66,10 +68,12 @@ constexpr double kMostBytes = 9007199254740991.0;
 Napi::Value create(const Napi::CallbackInfo& info) {
   EngineOptions options;
   const auto positions = array_at<Napi::Uint8Array>(info, 0, napi_uint8_array);
-  if (!spec::knobs_from_positions(positions.data, positions.length, options.knobs)) refuse(info.Env(), "bad knob positions");
+  if (!spec::knobs_from_positions(positions.data, positions.length, options.knobs))
+    refuse(info.Env(), "bad knob positions");
   options.arch = static_cast<spec::Arch>(static_cast<uint8_t>(number_at(info, 1, 0, spec::kArches - 1)));
   // A pfn is a u32 and its largest value means "none": below 16 TiB.
-  options.memory_bytes = static_cast<uint64_t>(number_at(info, 2, kBlockBytes, 0xffffffff * static_cast<double>(kPageBytes)));
+  options.memory_bytes =
+      static_cast<uint64_t>(number_at(info, 2, kBlockBytes, 0xffffffff * static_cast<double>(kPageBytes)));
   options.contents = number_at(info, 3, 0, 1) != 0;
   options.resident_limit_bytes = static_cast<uint64_t>(number_at(info, 4, 0, kMostBytes));
   options.seed = static_cast<uint32_t>(number_at(info, 5, 0, 0xffffffffU));

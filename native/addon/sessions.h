@@ -1,5 +1,5 @@
-// The engines of one Node environment, reached from JavaScript by small integers, so that no argument a script can make up is
-// ever taken for a pointer.
+// The engines of one Node environment, reached from JavaScript by small integers, so that no argument a script can make
+// up is ever taken for a pointer.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 // A set of numbers below a fixed capacity as a 64-ary tree of bitmaps: bit i of a word on level n+1 says that word i of
-// level n has a bit set. set and clear touch a second level only when a word becomes or stops being zero; finding the lowest member
-// is one count-trailing-zeros a level (three at 512 GiB of 2M blocks).
+// level n has a bit set. set and clear touch a second level only when a word becomes or stops being zero; finding the
+// lowest member is one count-trailing-zeros a level (three at 512 GiB of 2M blocks).
 #pragma once
 
 #include <bit>

@@ -1,23 +1,34 @@
 // What a gmem file knows of one 2M block of indexes, in 8 bytes.
 //
-// bit 0      a 2M folio holds the block; bits 37-63 its pfn block
-// bit 1      every page of that folio is marked (only without a line)
-// bit 2      one 2M leaf covers the block
-// bit 3      there is a detail line; bits 9-36 its number
-// bit 4      some page of the block is poisoned
-// bits 5, 6  the block's folio was ever split, was ever merged (kept while the file lives)
+// bits 0-1   how the block's pages are held: as its line says (or not at all), as a run of 4K folios, as a 2M folio, as
+// a
+//            piece of a 1G folio; the last three are *runs*: all 512 pages present, contiguous from pfn block (bits
+//            37-63)
+// bit 2      every page of the run is marked (only without a line)
+// bit 3      one 2M leaf covers the block
+// bit 4      there is a detail line; bits 9-36 its number
+// bit 5      some page of the block is poisoned
+// bits 6, 7  the block's 2M folio was ever split, was ever merged (kept while the file lives)
 //
-// Always: all_marked and line exclude each other; a 2M leaf and 4K leaves exclude each other. In a line, `present` is used
-// only while no 2M folio holds the block.
+// Always: all_marked and line exclude each other; a 2M leaf and 4K leaves exclude each other. In a line, `present` is
+// used only while the block is not a run. A split of a 2M folio thus changes two bits and touches no line.
 #pragma once
 
 #include <cstdint>
+
+#include "core/units.h"
 
 namespace gmem {
 
 class BlockWord {
  public:
-  bool huge() const { return bits_ & kHuge; }
+  enum class Held : uint8_t { kByLine = 0, kSmallRun = 1, k2m = 2, k1g = 3 };
+
+  Held held() const { return static_cast<Held>(bits_ & kHeld); }
+  bool run() const { return (bits_ & kHeld) != 0; }
+  // A folio above 4K holds the block.
+  bool huge() const { return (bits_ & kHeld) >= static_cast<uint64_t>(Held::k2m); }
+  uint32_t folio_order() const { return held() == Held::k1g ? kOrder1g : held() == Held::k2m ? kOrder2m : kOrder4k; }
   bool all_marked() const { return bits_ & kAllMarked; }
   bool leaf_2m() const { return bits_ & kLeaf2m; }
   bool has_line() const { return bits_ & kHasLine; }
@@ -28,8 +39,12 @@ class BlockWord {
   uint32_t line() const { return static_cast<uint32_t>(bits_ >> kLineShift) & kLineMask; }
   uint64_t pfn_block() const { return bits_ >> kPfnShift; }
 
-  void set_huge(uint64_t pfn_block) { bits_ = (bits_ & ~(~uint64_t{0} << kPfnShift)) | pfn_block << kPfnShift | kHuge; }
-  void clear_huge() { bits_ &= ~(~uint64_t{0} << kPfnShift | kHuge | kAllMarked); }
+  void set_run(Held how, uint64_t pfn_block) {
+    bits_ = (bits_ & ~(~uint64_t{0} << kPfnShift | kHeld)) | pfn_block << kPfnShift | static_cast<uint64_t>(how);
+  }
+  // Same frames, other folios. REQUIRES: run() before and after.
+  void set_held(Held how) { bits_ = (bits_ & ~kHeld) | static_cast<uint64_t>(how); }
+  void clear_run() { bits_ &= ~(~uint64_t{0} << kPfnShift | kHeld | kAllMarked); }
   void set_all_marked(bool on) { assign(kAllMarked, on); }
   void set_leaf_2m(bool on) { assign(kLeaf2m, on); }
   void set_line(uint32_t line) { bits_ = (bits_ & ~kLineBits) | uint64_t{line} << kLineShift | kHasLine; }
@@ -39,13 +54,13 @@ class BlockWord {
   void set_ever_merged() { bits_ |= kEverMerged; }
 
  private:
-  static constexpr uint64_t kHuge = 1;
-  static constexpr uint64_t kAllMarked = 2;
-  static constexpr uint64_t kLeaf2m = 4;
-  static constexpr uint64_t kHasLine = 8;
-  static constexpr uint64_t kPoisoned = 16;
-  static constexpr uint64_t kEverSplit = 32;
-  static constexpr uint64_t kEverMerged = 64;
+  static constexpr uint64_t kHeld = 3;
+  static constexpr uint64_t kAllMarked = 4;
+  static constexpr uint64_t kLeaf2m = 8;
+  static constexpr uint64_t kHasLine = 16;
+  static constexpr uint64_t kPoisoned = 32;
+  static constexpr uint64_t kEverSplit = 64;
+  static constexpr uint64_t kEverMerged = 128;
   static constexpr uint32_t kLineShift = 9;
   static constexpr uint32_t kLineMask = (1U << 28) - 1;
   static constexpr uint64_t kLineBits = uint64_t{kLineMask} << kLineShift;
@@ -57,5 +72,12 @@ class BlockWord {
 };
 
 static_assert(sizeof(BlockWord) == 8);
+
+// What a gmem file knows of one 1G region of indexes beyond its blocks.
+struct RegionWord {
+  bool leaf_1g;      // one 1G leaf covers the region; its blocks then have no leaf of their own
+  bool ever_split;   // a 1G folio here was ever split
+  bool ever_merged;  // a 1G folio was ever merged here
+};
 
 }  // namespace gmem

@@ -12,18 +12,43 @@ Pages whole_blocks(uint64_t bytes) {
   const uint64_t blocks = bytes / kBlockBytes;
   return {(blocks == 0 ? 1 : blocks) * kBlockPages};
 }
+
+uint32_t order_of(spec::Hugepages hugepages) {
+  switch (hugepages) {
+    case spec::Hugepages::k1G:
+      return kOrder1g;
+    case spec::Hugepages::k2M:
+      return kOrder2m;
+    default:
+      return kOrder4k;
+  }
+}
 }  // namespace
+
+// 15/16 of the complete huge pages of host memory, where the policy has a pool.
+uint64_t Engine::pool_pages(const EngineOptions& options) {
+  if (options.knobs.source != spec::Source::kPool) return 0;
+  return (whole_blocks(options.memory_bytes).value >> order_of(options.knobs.hugepages)) * 15 / 16;
+}
 
 Engine::Engine(const EngineOptions& options)
     : knobs_(options.knobs),
       arch_(options.arch),
       snp_(options.arch == spec::Arch::kSnp),
       initially_private_(options.arch == spec::Arch::kSnp || options.arch == spec::Arch::kTdx),
+      in_place_(options.knobs.conversion == spec::Conversion::kInPlace),
+      natural_(options.knobs.shared_order == spec::SharedOrder::kNatural),
+      one_table_(natural_ && (options.arch == spec::Arch::kNone || options.arch == spec::Arch::kPkvm)),
+      huge_order_(order_of(options.knobs.hugepages)),
       seed_(options.seed),
       hugepages_now_(options.knobs.hugepages),
-      frames_(whole_blocks(options.memory_bytes)),
-      arena_(frames_.total(), options.contents, options.resident_limit_bytes),
-      rmp_(snp_ ? frames_.total() : Pages{0}),
+      host_total_(whole_blocks(options.memory_bytes)),
+      pool_(pool_pages(options), huge_order_),
+      frames_(host_total_, pool_.frames()),
+      arena_(host_total_, options.contents, options.resident_limit_bytes),
+      rmp_(snp_ ? host_total_ : Pages{0}),
+      // A page and its copy may each need a line, and one more is open while an op works.
+      page_lines_(std::min(kMostLines, 2 * host_total_.value + kBlockPages)),
       vms_(spec::kLimitVm + 1),
       files_by_id_(spec::kLimitGmem + 1, nullptr) {}
 
@@ -38,6 +63,7 @@ void Engine::run(const spec::OpRecord* ops, uint64_t count_of_ops, spec::Outcome
       ++errors_[error];
     }
     if (out.exit != 0) count(spec::Counter::kExits);
+    if (knobs_.metadata != spec::Metadata::kStructPage) note_metadata();
   }
 }
 
@@ -115,7 +141,8 @@ Vm* Engine::live_vm(uint32_t number) {
 File* Engine::open_file(uint32_t gmem) const { return gmem < files_by_id_.size() ? files_by_id_[gmem] : nullptr; }
 
 Engine::Errno Engine::op_set(const spec::OpRecord& op) {
-  if (static_cast<spec::Switch>(op.arg) != spec::Switch::kHugepages || !(op.extra >= 0 && op.extra <= 2)) return spec::kEINVAL;
+  if (static_cast<spec::Switch>(op.arg) != spec::Switch::kHugepages || !(op.extra >= 0 && op.extra <= 2))
+    return spec::kEINVAL;
   const auto asked = static_cast<spec::Hugepages>(static_cast<uint8_t>(op.extra));
   hugepages_now_ = std::min(asked, knobs_.hugepages);
   return spec::kOk;
@@ -123,10 +150,16 @@ Engine::Errno Engine::op_set(const spec::OpRecord& op) {
 
 void Engine::counters(double* into) const {
   for (size_t i = 0; i < spec::kCounters; ++i) into[i] = static_cast<double>(counters_[i]);
-  const auto put = [&](spec::Counter counter, uint64_t now) { into[static_cast<size_t>(counter)] = static_cast<double>(now); };
+  const auto put = [&](spec::Counter counter, uint64_t now) {
+    into[static_cast<size_t>(counter)] = static_cast<double>(now);
+  };
   put(spec::Counter::kHostPagesEnd, host_pages_);
   put(spec::Counter::kStrandedPagesEnd, frames_.stranded().value);
-  put(spec::Counter::kMetadataBytesModelledPeak, 64 * value(spec::Counter::kHostPagesPeak));
+  put(spec::Counter::kRetainedPagesEnd, retained_pages_);
+  if (knobs_.metadata == spec::Metadata::kStructPage) {
+    put(spec::Counter::kMetadataBytesModelledPeak, 64 * value(spec::Counter::kHostPagesPeak));
+  }
+  count_host_leaves(into);
 }
 
 void Engine::errors(double* into) const {

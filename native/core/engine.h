@@ -18,6 +18,7 @@
 #include "core/objects.h"
 #include "core/page_lines.h"
 #include "core/pins.h"
+#include "core/pool.h"
 #include "core/rmp.h"
 #include "core/units.h"
 #include "spec.gen.h"
@@ -41,10 +42,10 @@ class Engine {
   // Runs `count` ops; outcome i goes to outcomes[i] unless `outcomes` is null.
   void run(const spec::OpRecord* ops, uint64_t count, spec::OutcomeRecord* outcomes);
 
-  void counters(double* into) const;                 // spec::kCounters values
-  void errors(double* into) const;                   // kErrnos values
+  void counters(double* into) const;  // spec::kCounters values
+  void errors(double* into) const;    // kErrnos values
   bool page_view(uint32_t gmem, int64_t first, uint64_t count, uint32_t* into) const;
-  int64_t file_size_bytes(uint32_t gmem) const;      // -1: not open
+  int64_t file_size_bytes(uint32_t gmem) const;  // -1: not open
   std::vector<std::string> verify() const;
 
   uint64_t metadata_bytes() const;
@@ -87,36 +88,65 @@ class Engine {
   void drop_file_if_unused(File& file);
   Vm& vm_record(uint32_t number);
 
-  // Section 3: host memory.
+  // Sections 3 and 14: host memory.
   Errno op_pressure(const spec::OpRecord& op);
   void hold(uint64_t pages);
+  void let_go(uint64_t pages);
+  void note_metadata();
   void release_frame(Pfn pfn, Mobility mobility, bool poisoned);
   void release_block(Pfn first, Mobility mobility);
+  void release_huge_page(File& file, Pfn first, uint64_t poisoned);
+  void orphan_unpinned(Pfn pfn, const PinnedFrame& frame);
+  bool vmemmap_available(uint64_t huge_pages) const;
+  void take_vmemmap(Pfn huge_page);
+  void give_vmemmap(Pfn huge_page);
+  void return_vmemmap(Pfn huge_page);
+  void huge_page_idle(Pfn first, bool poisoned);
 
-  // Section 5: kinds.
+  // Sections 5 and 15: kinds.
   Errno op_attributes(const spec::OpRecord& op);
-  bool is_private(const Vm& vm, const Slot* slot, Gfn gfn) const {
-    return initially_private_ != (slot != nullptr ? slot->kinds.changed(gfn) : vm.changed_kinds.contains(gfn));
+  bool index_private(const File& file, Index index) const {
+    return file.initially_private != file.changed_kinds->flagged(index);
   }
+  bool is_private(const Vm& vm, const Slot* slot, Gfn gfn) const {
+    if (in_place_) {
+      return slot != nullptr && slot->file->open ? index_private(*slot->file, slot->index_of(gfn)) : initially_private_;
+    }
+    return initially_private_ != (slot != nullptr ? slot->kinds.flagged(gfn) : vm.changed_kinds.contains(gfn));
+  }
+  bool page_private(const File& file, const Slot* slot, Index index) const;
+  Bitmap512 private_bits(const File& file, uint64_t block) const;
   uint64_t count_differing(const Vm& vm, Run<Gfn> run, bool to_private) const;
   void set_kind(Vm& vm, Run<Gfn> run, bool to_private);
   uint64_t flip_kind(Vm& vm, Run<Gfn> run, bool to_private);
 
-  // Section 6: folios, prepare, leaves.
+  // Sections 6 and 16: folios, prepare, leaves.
   Errno op_fault(const spec::OpRecord& op, Outcome& out);
   Errno fault(Vm& vm, Slot* slot, Gfn gfn, bool to_private, bool map, Mapping& mapping, spec::Exit& exit);
   Errno fault_gmem(Slot& slot, Gfn gfn, bool to_private, bool map, Mapping& mapping, spec::Exit& exit);
   Errno fault_copy(Slot& slot, Gfn gfn, bool map, Mapping& mapping);
-  bool get_folio(File& file, Index index);
-  bool add_folio(File& file, Index index);
+  bool served_from_gmem(const File& file, bool to_private) const { return to_private || file.mmap || in_place_; }
+  uint32_t mapping_order(const Slot& slot, const PageMap& pages, Index index) const;
+  bool get_folio(File& file, Index index, bool early = true);
+  bool add_folio(File& file, Index index, bool early);
+  bool add_pool_folio(File& file, Index index);
   bool wants_huge(const File& file, uint64_t block) const;
   bool get_copy(File& file, Index index);
   Errno prepare(File& file, const Slot& slot, Index index, uint32_t order, bool hook);
+  Errno prepare_page(File& file, const Slot& slot, Index index, bool hook);
+  bool block_ready(const File& file, uint64_t block, bool hook) const;
+  bool prepared(const File& file, Index index) const;
+  void prepare_early(File& file, Run<Index> run);
   bool prepare_hook(Pfn first, uint32_t pages, Gfn gfn, uint16_t asid);
+  bool hook_block(Pfn first, uint32_t pages, Gfn gfn, uint16_t asid);
+  Errno prepare_error() const {
+    return knobs_.prepare_errno == spec::PrepareErrno::kEFAULT ? spec::kEFAULT : spec::kEINVAL;
+  }
   void mark_page(File& file, Index index);
   uint32_t install_leaf(File& file, Index index, uint32_t level, bool map);
   void zap(PageMap& pages, Run<Index> run);
   void zap_block(PageMap& pages, uint64_t block, const Bitmap512& mask);
+  void zap_larger_leaf(PageMap& pages, uint64_t block);
   void zap_gfns(Vm& vm, Run<Gfn> run);
 
   // Section 7: accesses.
@@ -130,39 +160,78 @@ class Engine {
   template <class Locate>
   Errno move_bytes(const spec::OpRecord& op, bool write, Outcome& out, Locate locate);
 
-  // Section 8: fallocate and punch.
+  // Sections 8 and 19: fallocate and punch.
   Errno op_fallocate(const spec::OpRecord& op, Outcome& out);
   Errno op_punch(const spec::OpRecord& op, Outcome& out);
   struct PunchResult {
     uint64_t freed = 0;
+    uint64_t zeroed = 0;
     uint64_t split = 0;
   };
   Run<Index> vmm_hole(const File& file, Run<Index> run) const;
+  Run<Index> whole_huge_ranges(const File& file, Run<Index> run) const;
   PunchResult punch(File& file, Run<Index> run);
+  Errno punch_pool(File& file, Run<Index> run, PunchResult& result, Index& refused);
   void punch_block(File& file, uint64_t block, const Bitmap512& mask, PunchResult& result);
   void free_folio(File& file, uint64_t block, PunchResult& result);
   void free_pages(File& file, uint64_t block, const Bitmap512& mask, PunchResult& result);
+  void free_huge_page(File& file, uint64_t first_block, PunchResult& result);
+  void free_everything(File& file);
+  void zero_pages(File& file, uint64_t block, const Bitmap512& mask, PunchResult& result);
+  void share_in_rmp(const File& file, uint64_t block, const Bitmap512& pages);
   void make_shared(Pfn pfn);
   void smash(Pfn pfn);
   void drop_copies(File& file, Run<Index> run);
+  void retain(File& file, Run<Index> run);
+  void forget_retained(File& file, uint64_t block, const Bitmap512& pages);
 
-  // Sections 9 and 10.
+  // Sections 9, 10 and 18.
   Errno op_convert(const spec::OpRecord& op, Outcome& out);
+  void convert_by_discard(Vm& vm, Run<Gfn> run, bool to_private, Outcome& out);
+  bool content_supported(const Vm& vm, spec::Content content, bool to_private) const;
+  Errno convert_in_place(Vm& vm, Run<Gfn> run, bool to_private, spec::Content content, Outcome& out);
+  struct Conversion;
+  Errno convert_piece(Conversion& conversion, File& file, Run<Index> piece);
+  Errno check_to_private(Conversion& conversion, File& file, Run<Index> piece);
+  Errno check_to_shared(Conversion& conversion, File& file, Run<Index> piece);
+  void split_for_shared(File& file, uint64_t block, const Bitmap512& pages, uint64_t& splits);
+  void convert_content(File& file, uint64_t block, const Bitmap512& pages, spec::Content content);
+  struct ChangedBlocks;
+  uint64_t merge_eagerly(const std::vector<ChangedBlocks>& changed);
+  uint64_t shared_groups(const File& file, uint64_t block) const;
   Errno op_populate(const spec::OpRecord& op, Outcome& out);
   Errno populate_step(Vm& vm, Slot& slot, Gfn gfn, Gfn end, const spec::OpRecord& op, uint64_t& done);
   Errno op_finalize(uint32_t vm);
   Errno op_validate(const spec::OpRecord& op, Outcome& out);
 
-  // Section 11.
+  // Sections 11 and 17: splits, merges, references, poison. A folio is named by its first block.
   Errno op_split(const spec::OpRecord& op, Outcome& out);
   Errno op_merge(const spec::OpRecord& op, Outcome& out);
-  bool split_block(File& file, uint64_t block);
-  bool block_referenced(const File& file, uint64_t block) const;
+  static uint64_t folio_first_block(const BlockWord& word, uint64_t block) {
+    return word.held() == BlockWord::Held::k1g ? block / kRegionBlocks * kRegionBlocks : block;
+  }
+  static uint64_t folio_blocks(const BlockWord& word) {
+    return word.held() == BlockWord::Held::k1g ? kRegionBlocks : 1;
+  }
+  uint64_t huge_blocks() const { return (uint64_t{1} << huge_order_) >> kBlockShift; }
+  bool folio_referenced(const File& file, uint64_t first_block, uint64_t blocks) const;
+  bool first_referenced(const File& file, Run<Index> run, Index& found) const;
+  bool refuse_split(File& file, uint64_t block);
+  void split_folio(File& file, uint64_t block, uint32_t order);
+  void split_1g(File& file, uint64_t region, uint32_t order);
+  void split_2m(File& file, uint64_t block);
+  bool block_mergeable(const File& file, uint64_t block) const;
+  bool region_mergeable(const File& file, uint64_t region) const;
+  bool all_private(const File& file, uint64_t first_block, uint64_t blocks) const;
+  void merge_2m(File& file, uint64_t block);
+  void merge_1g(File& file, uint64_t region);
   Errno op_pin(const spec::OpRecord& op, Outcome& out);
   Errno pin_page(File& file, Index index);
   Errno op_unpin(const spec::OpRecord& op, Outcome& out);
   Errno op_poison(const spec::OpRecord& op);
   Errno op_set(const spec::OpRecord& op);
+
+  void count_host_leaves(double* into) const;
 
   // Lookup. Ids are bounded by the callers' validation and checked again here.
   Vm* live_vm(uint32_t vm);
@@ -175,18 +244,27 @@ class Engine {
     if (now > most) most = now;
   }
 
+  static uint64_t pool_pages(const EngineOptions& options);
+
   const spec::Knobs knobs_;
   const spec::Arch arch_;
   const bool snp_;
   const bool initially_private_;
+  const bool in_place_;
+  const bool natural_;
+  // natural on an arch whose guest table maps holes too: kind limits no mapping, a conversion zaps nothing.
+  const bool one_table_;
+  const uint32_t huge_order_;
   const uint32_t seed_;
   spec::Hugepages hugepages_now_;
 
+  const Pages host_total_;
+  Pool pool_;
   Frames frames_;
   Arena arena_;
   Rmp rmp_;
   PageLines page_lines_;
-  KindLines kind_lines_;
+  FlagLines flag_lines_;
   Pins pins_;
 
   std::vector<std::unique_ptr<Vm>> vms_;
@@ -197,10 +275,17 @@ class Engine {
 
   uint64_t host_pages_ = 0;
   uint64_t copy_pages_ = 0;
-  uint64_t poisoned_out_ = 0;    // frames that will never be used again
-  uint64_t pressure_pages_ = 0;  // frames other tenants took
-  uint64_t buried_split_blocks_ = 0;   // split_distinct of files that are gone
-  uint64_t buried_merged_blocks_ = 0;  // merge_distinct of files that are gone
+  uint64_t retained_pages_ = 0;
+  uint64_t shared_groups_ = 0;                              // runs of 64 indexes with a shared one, of open files
+  uint64_t unsplit_huge_ = 0;                               // pool folios as they came
+  uint64_t split_huge_ = 0;                                 // pool pages whose folio is split
+  std::unordered_map<uint64_t, std::vector<Pfn>> vmemmap_;  // of split huge pages, by first pfn
+  uint64_t poisoned_out_ = 0;                               // frames that will never be used again
+  uint64_t pressure_pages_ = 0;                             // frames other tenants took
+  uint64_t buried_split_blocks_ = 0;                        // split_distinct of files that are gone
+  uint64_t buried_merged_blocks_ = 0;                       // merge_distinct of files that are gone
+  uint64_t buried_split_regions_ = 0;                       // the same for 1G
+  uint64_t buried_merged_regions_ = 0;
   uint64_t counters_[spec::kCounters] = {};
   uint64_t errors_[kErrnos] = {};
 

@@ -16,7 +16,7 @@ Engine::Errno Engine::access_page(Vm& vm, Gfn gfn, Mapping& mapping, spec::Exit&
     File& file = *slot->file;
     const Index index = slot->index_of(gfn);
     if (file.pages.leaf_order(index) >= 0) {
-      const PageMap& map = to_private || file.mmap ? file.pages : *file.copies;
+      const PageMap& map = served_from_gmem(file, to_private) ? file.pages : *file.copies;
       mapping.pfn = map.pfn(index);
       mapping.order = map.word(index.block()).huge() ? kOrder2m : kOrder4k;
       return spec::kOk;
@@ -24,7 +24,7 @@ Engine::Errno Engine::access_page(Vm& vm, Gfn gfn, Mapping& mapping, spec::Exit&
   }
   const Errno error = fault(vm, slot, gfn, to_private, true, mapping, exit);
   if (error == spec::kOk && exit == spec::Exit::kNone) {
-    const PageMap& map = to_private || slot->file->mmap ? slot->file->pages : *slot->file->copies;
+    const PageMap& map = served_from_gmem(*slot->file, to_private) ? slot->file->pages : *slot->file->copies;
     mapping.order = map.word(slot->index_of(gfn).block()).huge() ? kOrder2m : kOrder4k;
   }
   return error;
@@ -66,7 +66,8 @@ struct Engine::Transfer {
   }
 };
 
-// Moves bytes page by page. `locate(page number, mapping)` finds the page or answers why not; an exit it names is in `out`.
+// Moves bytes page by page. `locate(page number, mapping)` finds the page or answers why not; an exit it names is in
+// `out`.
 template <class Locate>
 Engine::Errno Engine::move_bytes(const spec::OpRecord& op, bool write, Outcome& out, Locate locate) {
   constexpr int kByte = spec::kGuestReadByte;
@@ -82,7 +83,8 @@ Engine::Errno Engine::move_bytes(const spec::OpRecord& op, bool write, Outcome& 
     const int64_t at = address + done;
     const auto offset = static_cast<uint32_t>(at & static_cast<int64_t>(kPageBytes - 1));
     const int64_t left = size - done;
-    const auto bytes = static_cast<uint32_t>(left < static_cast<int64_t>(kPageBytes - offset) ? left : kPageBytes - offset);
+    const auto bytes =
+        static_cast<uint32_t>(left < static_cast<int64_t>(kPageBytes - offset) ? left : kPageBytes - offset);
     Mapping mapping;
     Errno error = locate(at >> kPageShift, mapping);
     if (error == spec::kOk && out.exit == 0) {
@@ -126,9 +128,10 @@ Engine::Errno Engine::op_guest_access(const spec::OpRecord& op, bool write, Outc
   });
 }
 
-// A page of the file as its own mapping serves it: allocated, cleared and marked on first use. REQUIRES: inside the file.
+// A page of the file as its own mapping serves it: allocated, cleared and marked on first use. REQUIRES: inside the
+// file.
 Engine::Errno Engine::host_page(File& file, Index index, Mapping& mapping) {
-  if (!file.init_shared) return spec::kEFAULT;
+  if (in_place_ ? index_private(file, index) : !file.init_shared) return spec::kEFAULT;
   if (!get_folio(file, index)) return spec::kENOMEM;
   if (file.pages.poisoned(index)) return spec::kEFAULT;
   mapping.pfn = file.pages.pfn(index);
@@ -161,7 +164,7 @@ Engine::Errno Engine::op_vmm_access(const spec::OpRecord& op, bool write, Outcom
     if (slot == nullptr || is_private(*vm, slot, gfn)) return spec::kEFAULT;
     File& file = *slot->file;
     const Index index = slot->index_of(gfn);
-    if (file.mmap) return file.open ? host_page(file, index, mapping) : spec::kEFAULT;
+    if (file.mmap || in_place_) return file.open && file.mmap ? host_page(file, index, mapping) : spec::kEFAULT;
     if (!get_copy(file, index)) return spec::kENOMEM;
     mapping.pfn = file.copies->pfn(index);
     mapping.order = file.copies->word(index.block()).huge() ? kOrder2m : kOrder4k;

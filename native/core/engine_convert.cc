@@ -12,30 +12,48 @@ Engine::Errno Engine::op_convert(const spec::OpRecord& op, Outcome& out) {
   if (vm == nullptr) return spec::kEBADF;
   const ByteRange range{quantity(op.address), quantity(op.size)};
   if (!range.positive() || !range.aligned()) return spec::kEINVAL;
-  if (op.arg != static_cast<uint32_t>(spec::Content::kUnspecified)) return spec::kEOPNOTSUPP;
+  const Run<Gfn> run = range.pages<Gfn>();
   const bool to_private = (op.flags & spec::kFlagPrivate) != 0;
+  const auto content = static_cast<spec::Content>(static_cast<uint8_t>(op.arg));
+  if (in_place_) {
+    Gfn at = run.first;
+    while (at < run.end) {
+      const Slot* slot = vm->slot_at(at);
+      if (slot == nullptr) return spec::kEINVAL;
+      at = slot->gfns.end;
+    }
+    if (!content_supported(*vm, content, to_private)) return spec::kEOPNOTSUPP;
+  } else if (content != spec::Content::kUnspecified) {
+    return spec::kEOPNOTSUPP;
+  }
   count(Counter::kConverts);
   if (arch_ != spec::Arch::kPkvm) count(Counter::kExits);
+  if (in_place_) return convert_in_place(*vm, run, to_private, content, out);
+  convert_by_discard(*vm, run, to_private, out);
+  return spec::kOk;
+}
 
-  const Run<Gfn> run = range.pages<Gfn>();
-  const uint64_t changed = flip_kind(*vm, run, to_private);
+void Engine::convert_by_discard(Vm& vm, Run<Gfn> run, bool to_private, Outcome& out) {
+  const uint64_t changed = flip_kind(vm, run, to_private);
   count(Counter::kConvertedPages, changed);
   PunchResult result;
-  for (size_t i = vm->first_slot_above(run.first); i < vm->by_gfn.size() && vm->by_gfn[i]->gfns.first < run.end; ++i) {
-    Slot& slot = *vm->by_gfn[i];
+  for (size_t i = vm.first_slot_above(run.first); i < vm.by_gfn.size() && vm.by_gfn[i]->gfns.first < run.end; ++i) {
+    Slot& slot = *vm.by_gfn[i];
     File& file = *slot.file;
     const Run<Index> indexes = slot.indexes_of(slot.gfns.clipped_to(run));
     if (to_private) {
+      if (file.retained) retained_pages_ -= file.retained->set(indexes, false);
       if (!knobs_.keep_shared) drop_copies(file, indexes);
     } else if (file.open) {
-      const PunchResult part = punch(file, vmm_hole(file, indexes));
+      const Run<Index> hole = knobs_.punch == spec::Punch::kRefuse ? whole_huge_ranges(file, indexes) : indexes;
+      const PunchResult part = punch(file, vmm_hole(file, hole));
       result.split += part.split;
+      retain(file, indexes);
     }
   }
   set_value(out, spec::kConvertChanged, static_cast<double>(changed));
   set_value(out, spec::kConvertSplit, static_cast<double>(result.split));
   set_value(out, spec::kConvertMerged, 0);
-  return spec::kOk;
 }
 
 Engine::Errno Engine::op_finalize(uint32_t number) {
@@ -74,18 +92,21 @@ Engine::Errno Engine::populate_step(Vm& vm, Slot& slot, Gfn gfn, Gfn end, const 
   if (knobs_.lock == spec::Lock::kMainline && absent) return spec::kENOMEM;
   File& file = *slot.file;
   const Index index = slot.index_of(gfn);
-  if (!get_folio(file, index)) return spec::kENOMEM;
+  if (!get_folio(file, index, false)) return spec::kENOMEM;
   if (file.pages.poisoned(index)) return spec::kEHWPOISON;
-  if (tracked && file.pages.marked(index)) return spec::kEEXIST;
+  if (tracked && prepared(file, index)) return spec::kEEXIST;
   if (!is_private(vm, &slot, gfn)) return spec::kEINVAL;
 
   const uint64_t block = index.block();
-  const bool huge = file.pages.word(block).huge() && slot.block_mappable(block) && gfn.in_block() == 0 &&
-                    gfn + Pages{kBlockPages} <= end && slot.kinds.uniform(gfn.block());
+  const bool whole =
+      mapping_order(slot, file.pages, index) != kOrder4k && gfn.in_block() == 0 && gfn + Pages{kBlockPages} <= end;
+  const bool huge = whole && (in_place_ ? private_bits(file, block).all() : slot.kinds.uniform(gfn.block()));
   const uint32_t pages = huge ? kBlockPages : 1;
   const Pfn first = file.pages.pfn(index);
   if (huge) {
-    if (tracked && !file.pages.marked_bits(block).none()) return spec::kEEXIST;
+    for (uint32_t i = 0; tracked && i < kBlockPages; ++i) {
+      if (prepared(file, index + Pages{i})) return spec::kEEXIST;
+    }
     if (snp_ && !rmp_.block_unassigned(first.block())) return spec::kEEXIST;
   } else if (snp_) {
     RmpEntry entry;

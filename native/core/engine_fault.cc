@@ -1,4 +1,6 @@
 // Faults: folio, prepare, stage-2 leaf (docs/semantics.md sections 5 and 6).
+#include <vector>
+
 #include "core/engine.h"
 #include "core/outcome.h"
 #include "core/quantity.h"
@@ -8,6 +10,21 @@ namespace gmem {
 using spec::Counter;
 
 // --- kinds ---
+
+// Kind of an index: of its bound gfn by attribute, of its own in place. REQUIRES: `slot` is what binds it, or null.
+bool Engine::page_private(const File& file, const Slot* slot, Index index) const {
+  if (in_place_) return index_private(file, index);
+  return slot != nullptr ? initially_private_ != slot->kinds.flagged(slot->gfn_of(index)) : initially_private_;
+}
+
+// In place: the private indexes of a block, those beyond the file included.
+Bitmap512 Engine::private_bits(const File& file, uint64_t block) const {
+  const Bitmap512 changed = file.changed_kinds->bits(block);
+  if (!file.initially_private) return changed;
+  Bitmap512 all;
+  all.fill(true);
+  return and_not(all, changed);
+}
 
 uint64_t Engine::count_differing(const Vm& vm, Run<Gfn> run, bool to_private) const {
   const bool changed = to_private != initially_private_;
@@ -69,13 +86,23 @@ Engine::Errno Engine::op_attributes(const spec::OpRecord& op) {
   if (vm == nullptr) return spec::kEBADF;
   const ByteRange range{quantity(op.address), quantity(op.size)};
   if (!range.positive() || !range.aligned()) return spec::kEINVAL;
+  if (in_place_) return spec::kEOPNOTSUPP;
   flip_kind(*vm, range.pages<Gfn>(), (op.flags & spec::kFlagPrivate) != 0);
   return spec::kOk;
 }
 
 // --- leaves ---
 
+// A 1G leaf over the block goes whole.
+void Engine::zap_larger_leaf(PageMap& pages, uint64_t block) {
+  const uint64_t region = block / kRegionBlocks;
+  if (!pages.region(region).leaf_1g) return;
+  pages.change_region(region).leaf_1g = false;
+  count(Counter::kZaps1g);
+}
+
 void Engine::zap_block(PageMap& pages, uint64_t block, const Bitmap512& mask) {
+  zap_larger_leaf(pages, block);
   const BlockWord& word = pages.word(block);
   if (word.leaf_2m()) {
     pages.change(block).set_leaf_2m(false);
@@ -93,7 +120,8 @@ void Engine::zap_block(PageMap& pages, uint64_t block, const Bitmap512& mask) {
 void Engine::zap(PageMap& pages, Run<Index> run) {
   if (run.empty()) return;
   const uint64_t end = (run.end - Pages{1}).block() + 1;
-  for (uint64_t block = pages.next_touched(run.first.block(), end); block < end; block = pages.next_touched(block + 1, end)) {
+  for (uint64_t block = pages.next_touched(run.first.block(), end); block < end;
+       block = pages.next_touched(block + 1, end)) {
     if (!pages.word(block).untouched()) zap_block(pages, block, block_mask(run, block));
   }
 }
@@ -109,64 +137,115 @@ uint32_t Engine::install_leaf(File& file, Index index, uint32_t level, bool map)
     count(Counter::kFaults4k);
     return level;
   }
-  if (file.pages.word(block).has_line()) {
-    Bitmap512& leaves = file.pages.lines().leaves(file.pages.word(block).line());
-    count(Counter::kZaps4k, leaves.count());
-    leaves.fill(false);
-    file.pages.tidy(block);
+  Bitmap512 everything;
+  everything.fill(true);
+  if (level == kOrder2m) {
+    zap_block(file.pages, block, everything);
+    file.pages.change(block).set_leaf_2m(true);
+    count(Counter::kFaults2m);
+    return level;
   }
-  file.pages.change(block).set_leaf_2m(true);
-  count(Counter::kFaults2m);
+  const uint64_t region = block / kRegionBlocks;
+  for (uint64_t i = 0; i < kRegionBlocks; ++i) zap_block(file.pages, region * kRegionBlocks + i, everything);
+  file.pages.change_region(region).leaf_1g = true;
+  count(Counter::kFaults1g);
   return level;
 }
 
 // --- folios ---
 
 bool Engine::wants_huge(const File& file, uint64_t block) const {
-  if (hugepages_now_ == spec::Hugepages::kOff || !file.block_inside(block) || !file.pages.block_empty(block)) return false;
+  if (hugepages_now_ == spec::Hugepages::kOff || !file.block_inside(block) || !file.pages.block_empty(block))
+    return false;
   if (!knobs_.by_attributes) return true;
-  const Slot* slot = file.slot_at(Index::of_block(block));
-  return slot != nullptr && slot->block_mappable(block) && slot->kinds.uniform(slot->gfn_of(Index::of_block(block)).block());
+  const Index first = Index::of_block(block);
+  const Slot* slot = file.slot_at(first);
+  return slot != nullptr && slot->mappable(first, kOrder2m) && slot->kinds.uniform(slot->gfn_of(first).block());
 }
 
-[[gnu::noinline]] bool Engine::add_folio(File& file, Index index) {
+// The lowest free huge page of the pool. Returns false when a split it needs at once is refused.
+bool Engine::add_pool_folio(File& file, Index index) {
+  const uint64_t pages = uint64_t{1} << huge_order_;
+  const Index first{index.value & ~(pages - 1)};
+  bool split = false;
+  if (!natural_) {
+    for (uint64_t block = first.block(); !split && block < first.block() + huge_blocks(); ++block) {
+      split = !private_bits(file, block).all();
+    }
+  }
+  if (split && !vmemmap_available(1)) return false;
+  Pfn pfn;
+  if (!pool_.take(pfn)) {
+    count(Counter::kFallbacks);
+    return false;
+  }
+  --file.reserved_huge_pages;
+  const bool giant = huge_order_ == kOrder1g;
+  for (uint64_t i = 0; i < huge_blocks(); ++i) {
+    file.pages.change(first.block() + i).set_run(giant ? BlockWord::Held::k1g : BlockWord::Held::k2m, pfn.block() + i);
+  }
+  count(giant ? Counter::kFoliosAllocated1g : Counter::kFoliosAllocated2m);
+  ++unsplit_huge_;
+  hold(pages);
+  if (!split) return true;
+  uint64_t splits = 0;
+  for (uint64_t block = first.block(); block < first.block() + huge_blocks(); ++block) {
+    Bitmap512 all;
+    all.fill(true);
+    const Bitmap512 shared = and_not(all, private_bits(file, block));
+    if (!shared.none()) split_for_shared(file, block, shared, splits);
+  }
+  return true;
+}
+
+[[gnu::noinline]] bool Engine::add_folio(File& file, Index index, bool early) {
   const uint64_t block = index.block();
+  if (knobs_.source == spec::Source::kPool) {
+    if (!add_pool_folio(file, index)) return false;
+    const uint64_t pages = uint64_t{1} << huge_order_;
+    const Index first{index.value & ~(pages - 1)};
+    if (early) prepare_early(file, {first, first + Pages{pages}});
+    return true;
+  }
   Pfn pfn;
   if (wants_huge(file, block)) {
     if (frames_.take_block(Mobility::kUnmovable, pfn)) {
-      file.pages.change(block).set_huge(pfn.block());
+      file.pages.change(block).set_run(BlockWord::Held::k2m, pfn.block());
       count(Counter::kFoliosAllocated2m);
       hold(kBlockPages);
+      if (in_place_ && !natural_ && !private_bits(file, block).all()) split_2m(file, block);
+      if (early) prepare_early(file, {Index::of_block(block), Index::of_block(block + 1)});
       return true;
     }
     count(Counter::kFallbacks);
     if (!knobs_.fallback) return false;
-    if (!frames_.take_page(Mobility::kUnmovable, pfn)) {
-      count(Counter::kFallbacks);
-      return false;
-    }
-  } else if (!frames_.take_page(Mobility::kUnmovable, pfn)) {
+  }
+  if (!frames_.take_page(Mobility::kUnmovable, pfn)) {
     count(Counter::kFallbacks);
     return false;
   }
   file.pages.lines().insert(file.pages.open_line(block), index.in_block(), pfn);
   count(Counter::kFoliosAllocated4k);
   hold(1);
+  if (early) prepare_early(file, {index, index + Pages{1}});
   return true;
 }
 
-bool Engine::get_folio(File& file, Index index) { return file.pages.present(index) || add_folio(file, index); }
+bool Engine::get_folio(File& file, Index index, bool early) {
+  return file.pages.present(index) || add_folio(file, index, early);
+}
 
 [[gnu::noinline]] bool Engine::get_copy(File& file, Index index) {
   if (!file.have_copy_map()) return false;
   PageMap& copies = *file.copies;
   if (copies.present(index)) return true;
   const uint64_t block = index.block();
-  const bool thp = knobs_.shared_order == spec::SharedOrder::kThp && file.block_inside(block) && copies.block_empty(block);
+  const bool thp =
+      knobs_.shared_order == spec::SharedOrder::kThp && file.block_inside(block) && copies.block_empty(block);
   Pfn pfn;
   uint32_t pages = 1;
   if (thp && frames_.take_block(Mobility::kMovable, pfn)) {
-    copies.change(block).set_huge(pfn.block());
+    copies.change(block).set_run(BlockWord::Held::k2m, pfn.block());
     pages = kBlockPages;
   } else if (frames_.take_page(Mobility::kMovable, pfn)) {
     copies.lines().insert(copies.open_line(block), index.in_block(), pfn);
@@ -182,10 +261,9 @@ bool Engine::get_folio(File& file, Index index) { return file.pages.present(inde
 
 // --- prepare ---
 
-// The arch hook over `pages` pfns from `first` (1, or a whole block): every maximal run of unassigned pfns gets entries, 2M
-// where the pfn is aligned and 512 of the run remain. On failure the entries of this call are made shared again.
-bool Engine::prepare_hook(Pfn first, uint32_t pages, Gfn gfn, uint16_t asid) {
-  count(Counter::kPrepares);
+// The pfns of one block: every maximal run of unassigned ones gets entries, 2M where the pfn is aligned and 512 of the
+// run remain. On failure the entries of this call are made shared again.
+bool Engine::hook_block(Pfn first, uint32_t pages, Gfn gfn, uint16_t asid) {
   if (pages == kBlockPages && rmp_.block_unassigned(first.block())) {
     if (rmp_.make_private_2m(first, gfn, asid) == RmpCode::kOk) {
       count(Counter::kRmpupdate2m);
@@ -211,6 +289,29 @@ bool Engine::prepare_hook(Pfn first, uint32_t pages, Gfn gfn, uint16_t asid) {
   return true;
 }
 
+// The arch hook over one page, a block, or the 512 blocks of a 1G folio.
+bool Engine::prepare_hook(Pfn first, uint32_t pages, Gfn gfn, uint16_t asid) {
+  count(Counter::kPrepares);
+  if (pages <= kBlockPages) return hook_block(first, pages, gfn, asid);
+  std::vector<Bitmap512> before;
+  for (uint32_t at = 0; at < pages; at += kBlockPages) {
+    before.push_back(rmp_.assigned((first + Pages{at}).block()));
+    if (hook_block(first + Pages{at}, kBlockPages, gfn + Pages{at}, asid)) continue;
+    before.pop_back();
+    for (size_t block = 0; block < before.size(); ++block) {
+      const Pfn start = first + Pages{block * kBlockPages};
+      if (rmp_.is_huge(start) && before[block].none()) make_shared(start);
+      for (uint32_t i = 0; !rmp_.is_huge(start) && i < kBlockPages; ++i) {
+        RmpEntry entry;
+        if (!before[block].test(i) && rmp_.lookup(start + Pages{i}, entry) && entry.assigned)
+          make_shared(start + Pages{i});
+      }
+    }
+    return false;
+  }
+  return true;
+}
+
 void Engine::mark_page(File& file, Index index) {
   if (file.pages.marked(index)) return;
   const uint64_t block = index.block();
@@ -218,52 +319,97 @@ void Engine::mark_page(File& file, Index index) {
   file.pages.tidy(block);
 }
 
-// REQUIRES: the page is present; order 9 only if a 2M folio holds the block.
-Engine::Errno Engine::prepare(File& file, const Slot& slot, Index index, uint32_t order, bool hook) {
+// All 512 pages marked and, where a conversion can part the two, assigned.
+bool Engine::block_ready(const File& file, uint64_t block, bool hook) const {
+  if (file.pages.marked_count(block) != kBlockPages) return false;
+  if (!hook || !in_place_) return true;
+  return rmp_.is_huge(file.pages.first_pfn(block)) || rmp_.assigned(file.pages.first_pfn(block).block()).all();
+}
+
+// Marked and, for a private page on snp, assigned. REQUIRES: present.
+bool Engine::prepared(const File& file, Index index) const {
+  if (!file.pages.marked(index)) return false;
+  if (!snp_ || !in_place_ || !index_private(file, index)) return true;
+  RmpEntry entry;
+  return rmp_.lookup(file.pages.pfn(index), entry) && entry.assigned;
+}
+
+Engine::Errno Engine::prepare_page(File& file, const Slot& slot, Index index, bool hook) {
   const bool tracked = knobs_.preparedness != spec::Preparedness::kNone;
-  const uint64_t block = index.block();
-  const BlockWord word = file.pages.word(block);
-  if (order == kOrder2m) {
-    const uint32_t unmarked = word.all_marked() ? 0
-                              : word.has_line() ? kBlockPages - file.pages.lines().marked(word.line()).count()
-                                                : kBlockPages;
-    if (tracked && unmarked == 0) return spec::kOk;
-    const Pfn first = Pfn::of_block(word.pfn_block());
-    if (unmarked == kBlockPages) {
-      arena_.clear_block(first);
-    } else if (unmarked != 0) {
-      const Bitmap512& marked = file.pages.lines().marked(word.line());
-      for (uint32_t i = marked.next_clear(0); i < kBlockPages; i = marked.next_clear(i + 1)) arena_.clear_page(first + Pages{i});
-    }
-    count(Counter::kPagesCleared, unmarked);
-    if (hook && !prepare_hook(first, kBlockPages, slot.gfn_of(Index::of_block(block)), asid_of(file.vm))) {
-      return knobs_.prepare_errno == spec::PrepareErrno::kEFAULT ? spec::kEFAULT : spec::kEINVAL;
-    }
-    if (unmarked != 0) {
-      if (word.has_line()) {
-        file.pages.lines().marked(word.line()).fill(true);
-        file.pages.tidy(block);
-      } else {
-        file.pages.change(block).set_all_marked(true);
-      }
-    }
-    return spec::kOk;
-  }
   const bool marked = file.pages.marked(index);
-  if (tracked && marked) return spec::kOk;
+  if (marked && !hook) return spec::kOk;
+  if (tracked && marked && (!in_place_ || prepared(file, index))) return spec::kOk;
   const Pfn pfn = file.pages.pfn(index);
   if (!marked) {
     arena_.clear_page(pfn);
     count(Counter::kPagesCleared);
   }
-  if (hook && !prepare_hook(pfn, 1, slot.gfn_of(index), asid_of(file.vm))) {
-    return knobs_.prepare_errno == spec::PrepareErrno::kEFAULT ? spec::kEFAULT : spec::kEINVAL;
-  }
+  if (hook && !prepare_hook(pfn, 1, slot.gfn_of(index), asid_of(file.vm))) return prepare_error();
   mark_page(file, index);
   return spec::kOk;
 }
 
+// REQUIRES: the range of 2^order pages around the index lies in one folio.
+Engine::Errno Engine::prepare(File& file, const Slot& slot, Index index, uint32_t order, bool hook) {
+  if (order == kOrder4k) return prepare_page(file, slot, index, hook);
+  const bool tracked = knobs_.preparedness != spec::Preparedness::kNone;
+  const uint64_t blocks = uint64_t{1} << (order - kBlockShift);
+  const uint64_t first = index.block() & ~(blocks - 1);
+  if (tracked || !hook) {
+    bool ready = true;
+    for (uint64_t block = first; ready && block < first + blocks; ++block) ready = block_ready(file, block, hook);
+    if (ready) return spec::kOk;
+  }
+  for (uint64_t block = first; block < first + blocks; ++block) {
+    const uint32_t unmarked = kBlockPages - file.pages.marked_count(block);
+    if (unmarked == 0) continue;
+    const Pfn pfn = file.pages.first_pfn(block);
+    if (unmarked == kBlockPages) {
+      arena_.clear_block(pfn);
+    } else {
+      const Bitmap512& marked = file.pages.lines().marked(file.pages.word(block).line());
+      for (uint32_t i = marked.next_clear(0); i < kBlockPages; i = marked.next_clear(i + 1))
+        arena_.clear_page(pfn + Pages{i});
+    }
+    count(Counter::kPagesCleared, unmarked);
+  }
+  if (hook && !prepare_hook(file.pages.first_pfn(first), static_cast<uint32_t>(blocks * kBlockPages),
+                            slot.gfn_of(Index::of_block(first)), asid_of(file.vm))) {
+    return prepare_error();
+  }
+  for (uint64_t block = first; block < first + blocks; ++block) {
+    if (file.pages.marked_count(block) != kBlockPages) file.pages.mark_all(block);
+  }
+  return spec::kOk;
+}
+
+// `state-early`: the private, bound, unprepared present pages of the run are prepared now; a failing hook ends that.
+void Engine::prepare_early(File& file, Run<Index> run) {
+  if (knobs_.preparedness != spec::Preparedness::kStateEarly) return;
+  for (Index index = run.first; index < run.end; index = index + Pages{1}) {
+    if (!file.pages.present(index) || file.pages.poisoned(index)) continue;
+    const Slot* slot = file.slot_at(index);
+    if (slot == nullptr || !page_private(file, slot, index) || prepared(file, index)) continue;
+    if (prepare(file, *slot, index, mapping_order(*slot, file.pages, index), snp_) != spec::kOk) return;
+  }
+}
+
 // --- faults ---
+
+// Order of the mapping and prepare range of a present page: inside folio and window, gfn and index congruent, and in
+// place of one kind.
+uint32_t Engine::mapping_order(const Slot& slot, const PageMap& pages, Index index) const {
+  const BlockWord& word = pages.word(index.block());
+  if (!word.huge()) return kOrder4k;
+  const bool by_kind = in_place_ && !one_table_;
+  const ShareMap* kinds = slot.file->changed_kinds.get();
+  if (word.held() == BlockWord::Held::k1g && slot.mappable(index, kOrder1g)) {
+    const uint64_t first = index.block() / kRegionBlocks * kRegionBlocks;
+    if (!by_kind || kinds->uniform(first, kRegionBlocks)) return kOrder1g;
+  }
+  if (!slot.mappable(index, kOrder2m)) return kOrder4k;
+  return !by_kind || kinds->uniform(index.block()) ? kOrder2m : kOrder4k;
+}
 
 Engine::Errno Engine::fault_gmem(Slot& slot, Gfn gfn, bool to_private, bool map, Mapping& mapping, spec::Exit& exit) {
   File& file = *slot.file;
@@ -277,22 +423,23 @@ Engine::Errno Engine::fault_gmem(Slot& slot, Gfn gfn, bool to_private, bool map,
     exit = spec::Exit::kMemoryFault;
     return spec::kEHWPOISON;
   }
-  const bool huge = file.pages.word(index.block()).huge() && slot.block_mappable(index.block());
-  mapping.order = huge ? kOrder2m : kOrder4k;
+  mapping.order = mapping_order(slot, file.pages, index);
   const bool assigned = snp_ && to_private;
   if (const Errno error = prepare(file, slot, index, mapping.order, assigned); error != spec::kOk) {
     if (error == spec::kEFAULT) exit = spec::Exit::kMemoryFault;
     return error;
   }
   mapping.pfn = file.pages.pfn(index);
-  mapping.level = huge && slot.kinds.uniform(gfn.block()) ? kOrder2m : kOrder4k;
+  mapping.level = mapping.order;
+  if (!in_place_ && mapping.level == kOrder2m && !slot.kinds.uniform(gfn.block())) mapping.level = kOrder4k;
   if (assigned) {
     RmpEntry entry;
     if (!rmp_.lookup(mapping.pfn, entry) || !entry.assigned || entry.asid != asid_of(file.vm) || entry.gfn != gfn) {
       exit = spec::Exit::kRmpMismatch;
       return spec::kEFAULT;
     }
-    if (!entry.huge) mapping.level = kOrder4k;
+    const uint32_t rmp_order = entry.huge ? kOrder2m : kOrder4k;
+    if (mapping.level > rmp_order) mapping.level = rmp_order;
   }
   mapping.level = install_leaf(file, index, mapping.level, map);
   return spec::kOk;
@@ -302,15 +449,15 @@ Engine::Errno Engine::fault_copy(Slot& slot, Gfn gfn, bool map, Mapping& mapping
   File& file = *slot.file;
   const Index index = slot.index_of(gfn);
   if (!get_copy(file, index)) return spec::kENOMEM;
-  const bool huge = file.copies->word(index.block()).huge() && slot.block_mappable(index.block());
   mapping.pfn = file.copies->pfn(index);
-  mapping.order = huge ? kOrder2m : kOrder4k;
-  const uint32_t level = huge && slot.kinds.uniform(gfn.block()) ? kOrder2m : kOrder4k;
+  mapping.order = mapping_order(slot, *file.copies, index);
+  const uint32_t level = slot.kinds.uniform(gfn.block()) ? mapping.order : kOrder4k;
   mapping.level = install_leaf(file, index, level, map);
   return spec::kOk;
 }
 
-Engine::Errno Engine::fault(Vm& vm, Slot* slot, Gfn gfn, bool to_private, bool map, Mapping& mapping, spec::Exit& exit) {
+Engine::Errno Engine::fault(Vm& vm, Slot* slot, Gfn gfn, bool to_private, bool map, Mapping& mapping,
+                            spec::Exit& exit) {
   if (is_private(vm, slot, gfn) != to_private) {
     exit = spec::Exit::kMemoryFault;
     return spec::kEFAULT;
@@ -319,7 +466,7 @@ Engine::Errno Engine::fault(Vm& vm, Slot* slot, Gfn gfn, bool to_private, bool m
     exit = to_private ? spec::Exit::kMemoryFault : spec::Exit::kMmio;
     return to_private ? spec::kEFAULT : spec::kOk;
   }
-  if (to_private || slot->file->mmap) return fault_gmem(*slot, gfn, to_private, map, mapping, exit);
+  if (served_from_gmem(*slot->file, to_private)) return fault_gmem(*slot, gfn, to_private, map, mapping, exit);
   return fault_copy(*slot, gfn, map, mapping);
 }
 

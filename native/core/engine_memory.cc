@@ -14,6 +14,29 @@ void Engine::hold(uint64_t pages) {
   peak(spec::Counter::kHostPagesPeak, host_pages_);
 }
 
+void Engine::let_go(uint64_t pages) { host_pages_ -= pages; }
+
+// Takes the modelled metadata at the end of an op into its peak (section 14). That of struct-page follows from
+// host_pages_peak.
+void Engine::note_metadata() {
+  constexpr uint64_t kStructPageBytes = 64;
+  uint64_t bytes = 0;
+  switch (knobs_.metadata) {
+    case spec::Metadata::kStructPage:
+      return;
+    case spec::Metadata::kHvo: {
+      const uint64_t in_folios = (unsplit_huge_ + split_huge_) << huge_order_;
+      bytes = kPageBytes * unsplit_huge_ + kStructPageBytes * (split_huge_ << huge_order_) +
+              kStructPageBytes * (host_pages_ - in_folios);
+      break;
+    }
+    case spec::Metadata::kStructless:
+      bytes = kPageBytes * shared_groups_;
+      break;
+  }
+  peak(spec::Counter::kMetadataBytesModelledPeak, bytes);
+}
+
 // A page lost its owner: pinned, it becomes an orphan; poisoned, it is never used again; else it is free.
 void Engine::release_frame(Pfn pfn, Mobility mobility, bool poisoned) {
   if (pins_.pinned(pfn)) {
@@ -26,7 +49,7 @@ void Engine::release_frame(Pfn pfn, Mobility mobility, bool poisoned) {
     return;
   }
   frames_.give_page(pfn, mobility);
-  --host_pages_;
+  let_go(1);
 }
 
 void Engine::release_block(Pfn first, Mobility mobility) {
@@ -36,7 +59,100 @@ void Engine::release_block(Pfn first, Mobility mobility) {
   }
   arena_.drop_block(first);
   frames_.give_block(first, mobility);
-  host_pages_ -= kBlockPages;
+  let_go(kBlockPages);
+}
+
+// A huge page of the pool lost its file's pages, `poisoned` of them poisoned. While one of its frames is pinned it
+// waits; with poison it is out of use for good; else it is free again, for the file if that is still open.
+void Engine::release_huge_page(File& file, Pfn first, uint64_t poisoned) {
+  const uint64_t pages = uint64_t{1} << huge_order_;
+  uint64_t orphans = 0;
+  if (pins_.any()) {
+    for (const uint64_t pfn : pins_.pinned_in({first, first + Pages{pages}})) {
+      pins_.orphan({pfn}, Mobility::kUnmovable, poisoned != 0);
+      ++orphans;
+    }
+  }
+  for (uint64_t page = 0; page < pages; page += kBlockPages) arena_.drop_block(first + Pages{page});
+  if (file.open) {
+    ++file.reserved_huge_pages;
+    pool_.reserve_again();
+  }
+  if (poisoned != 0) {
+    poisoned_out_ += pages - orphans;
+  } else {
+    let_go(pages - orphans);
+  }
+  if (orphans != 0) {
+    pool_.wait_for(first, orphans);
+  } else {
+    huge_page_idle(first, poisoned != 0);
+  }
+}
+
+// Nothing holds a frame of the huge page any more.
+void Engine::huge_page_idle(Pfn first, bool poisoned) {
+  return_vmemmap(first);
+  if (poisoned) {
+    pool_.retire();
+  } else {
+    pool_.give(first);
+  }
+}
+
+// The last pin of an orphan is gone.
+void Engine::orphan_unpinned(Pfn pfn, const PinnedFrame& frame) {
+  if (!pool_.holds(pfn)) {
+    release_frame(pfn, frame.mobility, frame.poisoned);
+    return;
+  }
+  arena_.drop_page(pfn);
+  if (frame.poisoned) {
+    ++poisoned_out_;
+  } else {
+    let_go(1);
+  }
+  if (pool_.orphan_gone(pfn)) huge_page_idle(pool_.page_of(pfn), frame.poisoned);
+}
+
+namespace {
+// Pages of struct pages that a split huge page needs beyond the one it keeps.
+uint64_t vmemmap_pages(uint32_t order) { return (uint64_t{1} << order) * 64 / kPageBytes - 1; }
+}  // namespace
+
+bool Engine::vmemmap_available(uint64_t huge_pages) const {
+  if (knobs_.metadata != spec::Metadata::kHvo) return true;
+  return (frames_.total() - frames_.used()).value >= huge_pages * vmemmap_pages(huge_order_);
+}
+
+// A pool folio is about to be split. REQUIRES: vmemmap_available(1).
+void Engine::take_vmemmap(Pfn huge_page) {
+  if (knobs_.source != spec::Source::kPool) return;
+  --unsplit_huge_;
+  ++split_huge_;
+  if (knobs_.metadata == spec::Metadata::kHvo) {
+    std::vector<Pfn>& pages = vmemmap_[huge_page.value];
+    for (uint64_t i = vmemmap_pages(huge_order_); i-- > 0;) {
+      Pfn pfn;
+      frames_.take_page(Mobility::kUnmovable, pfn);
+      pages.push_back(pfn);
+    }
+  }
+}
+
+// A split pool page is one folio again.
+void Engine::give_vmemmap(Pfn huge_page) {
+  if (knobs_.source != spec::Source::kPool) return;
+  --split_huge_;
+  ++unsplit_huge_;
+  return_vmemmap(huge_page);
+}
+
+void Engine::return_vmemmap(Pfn huge_page) {
+  const auto pages = vmemmap_.find(huge_page.value);
+  if (pages == vmemmap_.end()) return;
+  for (const Pfn pfn : pages->second) frames_.give_page(pfn, Mobility::kUnmovable);
+  vmemmap_.erase(pages);
 }
 
 Engine::Errno Engine::op_pressure(const spec::OpRecord& op) {
@@ -46,7 +162,8 @@ Engine::Errno Engine::op_pressure(const spec::OpRecord& op) {
   const uint32_t run_pages = 1U << op.arg;
   std::vector<uint64_t> runs;
   if (op.arg == kOrder2m) {
-    for (uint64_t block = frames_.next_free_block(0); block != BitTree::kNone; block = frames_.next_free_block(block + 1)) {
+    for (uint64_t block = frames_.next_free_block(0); block != BitTree::kNone;
+         block = frames_.next_free_block(block + 1)) {
       runs.push_back(block);
     }
   } else {

@@ -8,9 +8,9 @@
 namespace gmem {
 
 namespace {
-constexpr uint32_t kUserSlots = 32764;                          // KVM_USER_MEM_SLOTS of x86
-constexpr int64_t kMostSlotPages = (int64_t{1} << 31) - 1;      // KVM_MEM_MAX_NR_PAGES
-constexpr int64_t kGuestPhysicalLimit = int64_t{1} << 52;       // kvm_mmu_max_gfn at 52 address bits
+constexpr uint32_t kUserSlots = 32764;                      // KVM_USER_MEM_SLOTS of x86
+constexpr int64_t kMostSlotPages = (int64_t{1} << 31) - 1;  // KVM_MEM_MAX_NR_PAGES
+constexpr int64_t kGuestPhysicalLimit = int64_t{1} << 52;   // kvm_mmu_max_gfn at 52 address bits
 constexpr int64_t kPageMask = static_cast<int64_t>(kPageBytes) - 1;
 
 bool unaligned(int64_t bytes) { return (bytes & kPageMask) != 0; }
@@ -30,10 +30,26 @@ Engine::Errno Engine::op_create(const spec::OpRecord& op) {
   if (flags < 0 || (flags & ~static_cast<int64_t>(supported)) != 0) return spec::kEINVAL;
   const auto size = quantity(op.size);
   if (size <= 0 || (size & kPageMask) != 0) return spec::kEINVAL;
+  const Pages pages{static_cast<uint64_t>(size) >> kPageShift};
+  const bool pooled = knobs_.source == spec::Source::kPool;
+  const uint64_t huge_pages = pooled ? pages.value >> huge_order_ : 0;
+  if (pooled && huge_pages << huge_order_ != pages.value) return spec::kEINVAL;
+  const bool init_shared = (flags & spec::kCreateFlagInitShared) != 0;
   try {
     const uint64_t serial = next_serial_;
-    auto file = std::make_unique<File>(page_lines_, op.gmem, serial, op.vm, Pages{static_cast<uint64_t>(size) >> kPageShift},
-                                       (flags & spec::kCreateFlagMmap) != 0, (flags & spec::kCreateFlagInitShared) != 0);
+    auto file = std::make_unique<File>(page_lines_, op.gmem, serial, op.vm, pages, (flags & spec::kCreateFlagMmap) != 0,
+                                       init_shared, initially_private_ && !init_shared);
+    if (in_place_) file->changed_kinds = std::make_unique<ShareMap>(flag_lines_, file->all());
+    if (!in_place_ && knobs_.punch != spec::Punch::kSplit) {
+      file->retained = std::make_unique<ShareMap>(flag_lines_, file->all());
+    }
+    if (!pool_.reserve(huge_pages)) return spec::kENOMEM;
+    file->reserved_huge_pages = huge_pages;
+    if (natural_ && !file->initially_private) file->shared_ranges.emplace(0, pages.value);
+    if (in_place_ && !file->initially_private) {
+      file->shared_groups = (pages.value + 63) / 64;
+      shared_groups_ += file->shared_groups;
+    }
     files_by_id_[op.gmem] = file.get();
     files_.emplace(serial, std::move(file));
   } catch (const std::bad_alloc&) {
@@ -82,7 +98,7 @@ Engine::Errno Engine::op_bind(const spec::OpRecord& op) {
 
   std::unique_ptr<Slot> slot;
   try {
-    slot = std::make_unique<Slot>(kind_lines_, number, gfns, *file, first);
+    slot = std::make_unique<Slot>(flag_lines_, number, gfns, *file, first);
   } catch (const std::bad_alloc&) {
     return spec::kENOMEM;
   }
@@ -102,24 +118,27 @@ void Engine::delete_slot(Vm& vm, uint32_t number) {
   vm.last_hit = nullptr;
   File& file = *slot->file;
   zap(file.pages, slot->indexes());
-  slot->kinds.for_each_changed([&](Run<Gfn> run) { vm.changed_kinds.add(run); });
+  slot->kinds.for_each_flagged([&](Run<Gfn> run) { vm.changed_kinds.add(run); });
   file.bindings.erase(slot->first.value);
   drop_file_if_unused(file);
 }
 
 void Engine::drop_file_if_unused(File& file) {
   if (file.open || !file.bindings.empty()) return;
-  drop_copies(file, {Index{0}, Index{file.size.value}});
+  drop_copies(file, file.all());
   buried_split_blocks_ += file.split_blocks;
   buried_merged_blocks_ += file.merged_blocks;
+  buried_split_regions_ += file.split_regions;
+  buried_merged_regions_ += file.merged_regions;
   files_.erase(file.serial);
 }
 
 Engine::Errno Engine::op_close(uint32_t gmem) {
   File* file = open_file(gmem);
   if (file == nullptr) return spec::kEBADF;
-  const Run<Index> everything{Index{0}, Index{file->size.value}};
-  punch(*file, everything);
+  free_everything(*file);
+  pool_.unreserve(file->reserved_huge_pages);
+  shared_groups_ -= file->shared_groups;
   file->open = false;
   files_by_id_[gmem] = nullptr;
   last_closed_[gmem] = file->serial;

@@ -7,11 +7,6 @@ namespace gmem {
 
 using spec::Counter;
 
-namespace {
-
-Run<Index> block_run(uint64_t block) { return {Index::of_block(block), Index::of_block(block + 1)}; }
-}  // namespace
-
 Engine::Errno Engine::op_fallocate(const spec::OpRecord& op, Outcome& out) {
   File* file = open_file(op.gmem);
   if (file == nullptr) return spec::kEBADF;
@@ -27,14 +22,19 @@ Engine::Errno Engine::op_fallocate(const spec::OpRecord& op, Outcome& out) {
   return spec::kOk;
 }
 
-// What the VMM makes of a hole it could punch (knob vmmPunch).
-Run<Index> Engine::vmm_hole(const File& file, Run<Index> run) const {
-  if (knobs_.vmm_punch == spec::VmmPunch::kNever) return {run.first, run.first};
-  if (knobs_.vmm_punch == spec::VmmPunch::kExact || knobs_.hugepages == spec::Hugepages::kOff) return run;
-  const uint64_t huge = knobs_.hugepages == spec::Hugepages::k1G ? uint64_t{1} << kOrder1g : kBlockPages;
+// The part of a run that consists of whole huge ranges, the end of the file counting as a boundary.
+Run<Index> Engine::whole_huge_ranges(const File& file, Run<Index> run) const {
+  const uint64_t huge = uint64_t{1} << huge_order_;
   const uint64_t first = (run.first.value + huge - 1) / huge * huge;
   const uint64_t end = run.end.value >= file.size.value ? run.end.value : run.end.value / huge * huge;
   return {Index{first}, Index{end}};
+}
+
+// What the VMM makes of a hole it could punch (knob vmmPunch).
+Run<Index> Engine::vmm_hole(const File& file, Run<Index> run) const {
+  if (knobs_.vmm_punch == spec::VmmPunch::kNever) return {run.first, run.first};
+  if (knobs_.vmm_punch == spec::VmmPunch::kExact || huge_order_ == kOrder4k) return run;
+  return whole_huge_ranges(file, run);
 }
 
 Engine::Errno Engine::op_punch(const spec::OpRecord& op, Outcome& out) {
@@ -42,16 +42,33 @@ Engine::Errno Engine::op_punch(const spec::OpRecord& op, Outcome& out) {
   if (file == nullptr) return spec::kEBADF;
   const ByteRange range{quantity(op.address), quantity(op.size)};
   if (!range.positive() || !range.aligned()) return spec::kEINVAL;
-  const PunchResult result = punch(*file, vmm_hole(*file, range.pages<Index>()));
+  const Run<Index> wanted = range.pages<Index>();
+  if (knobs_.punch == spec::Punch::kRefuse) {
+    const uint64_t huge = uint64_t{1} << huge_order_;
+    if (wanted.first.value % huge != 0) return spec::kEINVAL;
+    if (wanted.end.value % huge != 0 && wanted.end.value < file->size.value) return spec::kEINVAL;
+  }
+  PunchResult result;
+  const Run<Index> hole = vmm_hole(*file, wanted);
+  if (knobs_.source == spec::Source::kPool) {
+    Index refused;
+    if (const Errno error = punch_pool(*file, hole, result, refused); error != spec::kOk) {
+      set_value(out, spec::kPunchOffset, static_cast<double>(Pages{refused.value}.bytes()));
+      return error;
+    }
+  } else {
+    result = punch(*file, hole);
+  }
   set_value(out, spec::kPunchFreed, static_cast<double>(result.freed));
-  set_value(out, spec::kPunchZeroed, 0);
+  set_value(out, spec::kPunchZeroed, static_cast<double>(result.zeroed));
   set_value(out, spec::kPunchSplit, static_cast<double>(result.split));
   return spec::kOk;
 }
 
+// Of buddy memory: the unit is the folio.
 Engine::PunchResult Engine::punch(File& file, Run<Index> wanted) {
   PunchResult result;
-  const Run<Index> run = wanted.clipped_to({Index{0}, Index{file.size.value}});
+  const Run<Index> run = wanted.clipped_to(file.all());
   if (run.empty()) return result;
   const uint64_t end = (run.end - Pages{1}).block() + 1;
   for (uint64_t block = file.pages.next_touched(run.first.block(), end); block < end;
@@ -68,30 +85,164 @@ void Engine::punch_block(File& file, uint64_t block, const Bitmap512& mask, Punc
       free_folio(file, block, result);
       return;
     }
-    if (!split_block(file, block)) {
+    if (knobs_.punch == spec::Punch::kZero) zero_pages(file, block, mask, result);
+    if (knobs_.punch != spec::Punch::kSplit) return;
+    if (refuse_split(file, block)) {
       // The kernel drops a clean folio whole and leaves a dirty one (truncate_inode_partial_folio).
-      if (file.pages.marked_bits(block).none()) free_folio(file, block, result);
+      if (file.pages.marked_count(block) == 0) free_folio(file, block, result);
       return;
     }
+    split_2m(file, block);
     ++result.split;
   }
   const Bitmap512 leaving = file.pages.present_bits(block) & mask;
   if (!leaving.none()) free_pages(file, block, leaving, result);
 }
 
-// Frees the 2M folio of the block.
+// Of pool memory: the unit is the huge range, kinds do not change.
+Engine::Errno Engine::punch_pool(File& file, Run<Index> wanted, PunchResult& result, Index& refused) {
+  const Run<Index> run = wanted.clipped_to(file.all());
+  if (run.empty()) return spec::kOk;
+  const Run<Index> whole = whole_huge_ranges(file, run);
+  if (!whole.empty() && first_referenced(file, whole, refused)) {
+    const uint64_t first = refused.block() / huge_blocks() * huge_blocks();
+    pins_.attempt(file.serial, {Index::of_block(first), Index::of_block(first + huge_blocks())});
+    return spec::kEAGAIN;
+  }
+  zap(file.pages, run);
+  const uint64_t end = (run.end - Pages{1}).block() + 1;
+  uint64_t block = file.pages.next_touched(run.first.block(), end);
+  while (block < end) {
+    const uint64_t first = block / huge_blocks() * huge_blocks();
+    const bool covered = run.covers({Index::of_block(first), Index::of_block(first + huge_blocks())});
+    if (covered) {
+      if (!file.pages.block_empty(first)) {
+        const bool split = file.pages.word(first).folio_order() != huge_order_;
+        const bool healthy = !file.pages.any_poisoned({Index::of_block(first), Index::of_block(first + huge_blocks())});
+        if (split && healthy) {
+          if (huge_order_ == kOrder1g) {
+            merge_1g(file, first / kRegionBlocks);
+          } else {
+            merge_2m(file, first);
+          }
+        }
+        free_huge_page(file, first, result);
+      }
+      block = file.pages.next_touched(first + huge_blocks(), end);
+      continue;
+    }
+    if (knobs_.punch == spec::Punch::kZero) zero_pages(file, block, block_mask(run, block), result);
+    block = file.pages.next_touched(block + 1, end);
+  }
+  return spec::kOk;
+}
+
+// Frees a whole huge page of the pool, however it is split. `first_block`: of its range of indexes.
+void Engine::free_huge_page(File& file, uint64_t first_block, PunchResult& result) {
+  const Pfn first = file.pages.first_pfn(first_block);
+  const uint64_t pages = uint64_t{1} << huge_order_;
+  const Run<Index> range{Index::of_block(first_block), Index::of_block(first_block) + Pages{pages}};
+  Bitmap512 all;
+  all.fill(true);
+  uint64_t poisoned = 0;
+  bool split = false;
+  for (uint64_t block = first_block; block < first_block + huge_blocks(); ++block) {
+    const BlockWord word = file.pages.word(block);
+    if (snp_) share_in_rmp(file, block, all);
+    switch (word.held()) {
+      case BlockWord::Held::k1g:
+        break;
+      case BlockWord::Held::k2m:
+        split = split || huge_order_ != kOrder2m;
+        count(Counter::kFoliosFreed2m);
+        break;
+      default:
+        split = true;
+        count(Counter::kFoliosFreed4k, kBlockPages);
+        break;
+    }
+    if (block == first_block && word.held() == BlockWord::Held::k1g) count(Counter::kFoliosFreed1g);
+    for (uint32_t i = 0; word.poisoned() && i < kBlockPages; ++i) {
+      const Index index = Index::of_block(block, i);
+      if (!file.pages.poisoned(index)) continue;
+      file.pages.unpoison(index);
+      ++poisoned;
+    }
+    file.pages.unmark(block, all);
+    BlockWord& changed = file.pages.change(block);
+    if (!changed.run()) file.pages.lines().remove_all(changed.line());
+    changed.clear_run();
+    file.pages.tidy(block);
+  }
+  pins_.forget_references(file.serial, range);
+  --(split ? split_huge_ : unsplit_huge_);
+  release_huge_page(file, first, poisoned);
+  result.freed += pages;
+}
+
+// Gives back every page of a file that closes.
+void Engine::free_everything(File& file) {
+  PunchResult ignored;
+  if (knobs_.source != spec::Source::kPool) {
+    punch(file, file.all());
+    return;
+  }
+  zap(file.pages, file.all());
+  const uint64_t end = file.pages.blocks();
+  for (uint64_t block = file.pages.next_touched(0, end); block < end;
+       block = file.pages.next_touched(block + huge_blocks(), end)) {
+    if (!file.pages.block_empty(block)) free_huge_page(file, block, ignored);
+  }
+}
+
+// The RMP entries of these pages of a block become shared: a 2M entry all of whose pages are among them takes one 2M
+// update, else it is smashed and every assigned page takes a 4K one.
+void Engine::share_in_rmp(const File& file, uint64_t block, const Bitmap512& pages) {
+  const uint32_t first = pages.next_set(0);
+  if (first == kBlockPages) return;
+  const Pfn first_pfn = file.pages.pfn(Index::of_block(block, first));
+  if (rmp_.is_huge(first_pfn)) {
+    if (pages.all()) {
+      make_shared(first_pfn);
+      return;
+    }
+    smash(first_pfn);
+  }
+  for (uint32_t i = first; i < kBlockPages; i = pages.next_set(i + 1)) {
+    const Pfn pfn = file.pages.pfn(Index::of_block(block, i));
+    RmpEntry entry;
+    if (rmp_.lookup(pfn, entry) && entry.assigned) make_shared(pfn);
+  }
+}
+
+// Covered pages of a unit that stays: shared in the RMP, zero, unmarked. A poisoned page is not written to.
+void Engine::zero_pages(File& file, uint64_t block, const Bitmap512& mask, PunchResult& result) {
+  Bitmap512 pages = file.pages.present_bits(block) & mask;
+  if (pages.none()) return;
+  if (snp_) share_in_rmp(file, block, pages);
+  for (uint32_t i = pages.next_set(0); i < kBlockPages; i = pages.next_set(i + 1)) {
+    const Index index = Index::of_block(block, i);
+    if (file.pages.poisoned(index)) {
+      pages.clear(i);
+    } else {
+      arena_.clear_page(file.pages.pfn(index));
+    }
+  }
+  const uint32_t zeroed = pages.count();
+  count(Counter::kPagesCleared, zeroed);
+  result.zeroed += zeroed;
+  file.pages.unmark(block, pages);
+}
+
+// Frees the 2M folio of the block, of buddy memory.
 void Engine::free_folio(File& file, uint64_t block, PunchResult& result) {
   const BlockWord word = file.pages.word(block);
   const Pfn first = Pfn::of_block(word.pfn_block());
-  if (snp_) {
-    if (rmp_.is_huge(first)) {
-      make_shared(first);
-    } else {
-      const Bitmap512 assigned = rmp_.assigned(first.block());
-      for (uint32_t i = assigned.next_set(0); i < kBlockPages; i = assigned.next_set(i + 1)) make_shared(first + Pages{i});
-    }
-  }
-  pins_.forget_references(file.serial, block_run(block));
+  const Run<Index> range{Index::of_block(block), Index::of_block(block + 1)};
+  Bitmap512 all;
+  all.fill(true);
+  if (snp_) share_in_rmp(file, block, all);
+  pins_.forget_references(file.serial, range);
   if (word.poisoned()) {
     for (uint32_t i = 0; i < kBlockPages; ++i) {
       const Index index = Index::of_block(block, i);
@@ -102,50 +253,51 @@ void Engine::free_folio(File& file, uint64_t block, PunchResult& result) {
   } else {
     release_block(first, Mobility::kUnmovable);
   }
-  if (word.has_line()) file.pages.lines().marked(word.line()).fill(false);
-  file.pages.change(block).clear_huge();
+  file.pages.unmark(block, all);
+  file.pages.change(block).clear_run();
   file.pages.tidy(block);
+  forget_retained(file, block, all);
   count(Counter::kFoliosFreed2m);
   result.freed += kBlockPages;
 }
 
-// Frees 4K folios of the block. REQUIRES: all of `leaving` are present, no 2M folio holds the block.
+// Frees 4K folios of the block, of buddy memory. REQUIRES: all of `leaving` are present, no larger folio holds the
+// block.
 void Engine::free_pages(File& file, uint64_t block, const Bitmap512& leaving, PunchResult& result) {
   PageLines& lines = file.pages.lines();
-  const uint32_t line = file.pages.word(block).line();
-  const uint32_t first_leaving = leaving.next_set(0);
-  const Pfn first_pfn = lines.pfn(line, first_leaving);
-  bool rmp_done = !snp_;
-  if (snp_ && rmp_.is_huge(first_pfn)) {
-    // The pages of a split folio whose RMP entry is still one of 2M.
-    if (leaving.all()) {
-      make_shared(first_pfn);
-      rmp_done = true;
-    } else {
-      smash(first_pfn);
-    }
-  }
+  const uint32_t line = file.pages.open_pages(block);
+  if (snp_) share_in_rmp(file, block, leaving);
   const bool poisoned_block = file.pages.word(block).poisoned();
-  for (uint32_t i = first_leaving; i < kBlockPages; i = leaving.next_set(i + 1)) {
-    const Pfn pfn = lines.pfn(line, i);
-    RmpEntry entry;
-    if (!rmp_done && rmp_.lookup(pfn, entry) && entry.assigned) make_shared(pfn);
+  const bool references = pins_.any();
+  for (uint32_t i = leaving.next_set(0); i < kBlockPages; i = leaving.next_set(i + 1)) {
     const Index index = Index::of_block(block, i);
     const bool poisoned = poisoned_block && file.pages.poisoned(index);
     if (poisoned) file.pages.unpoison(index);
-    release_frame(pfn, Mobility::kUnmovable, poisoned);
-  }
-  if (pins_.any()) {
-    for (uint32_t i = first_leaving; i < kBlockPages; i = leaving.next_set(i + 1)) {
-      pins_.dereference(file.serial, Index::of_block(block, i));
-    }
+    if (references) pins_.dereference(file.serial, index);
+    release_frame(lines.pfn(line, i), Mobility::kUnmovable, poisoned);
   }
   lines.present(line) = and_not(lines.present(line), leaving);
   lines.marked(line) = and_not(lines.marked(line), leaving);
+  file.pages.tidy(block);
+  forget_retained(file, block, leaving);
   const uint32_t freed = leaving.count();
   count(Counter::kFoliosFreed4k, freed);
   result.freed += freed;
-  file.pages.tidy(block);
+}
+
+// Private pages that a conversion to shared left in place.
+void Engine::retain(File& file, Run<Index> run) {
+  if (!file.retained) return;
+  const uint64_t end = (run.end - Pages{1}).block() + 1;
+  for (uint64_t block = file.pages.next_touched(run.first.block(), end); block < end;
+       block = file.pages.next_touched(block + 1, end)) {
+    retained_pages_ += file.retained->set(block, file.pages.present_bits(block) & block_mask(run, block), true);
+  }
+  peak(Counter::kRetainedPagesPeak, retained_pages_);
+}
+
+void Engine::forget_retained(File& file, uint64_t block, const Bitmap512& pages) {
+  if (file.retained) retained_pages_ -= file.retained->set(block, pages, false);
 }
 
 // RMPUPDATE to shared, of the 2M entry that starts at `pfn` or of the page's own 4K entry.
@@ -168,24 +320,25 @@ void Engine::smash(Pfn pfn) {
 void Engine::drop_copies(File& file, Run<Index> wanted) {
   if (!file.copies) return;
   PageMap& copies = *file.copies;
-  const Run<Index> run = wanted.clipped_to({Index{0}, Index{file.size.value}});
+  const Run<Index> run = wanted.clipped_to(file.all());
   if (run.empty()) return;
   const uint64_t end = (run.end - Pages{1}).block() + 1;
-  for (uint64_t block = copies.next_touched(run.first.block(), end); block < end; block = copies.next_touched(block + 1, end)) {
+  for (uint64_t block = copies.next_touched(run.first.block(), end); block < end;
+       block = copies.next_touched(block + 1, end)) {
     const Bitmap512 mask = block_mask(run, block);
     const BlockWord word = copies.word(block);
     if (word.huge()) {
       if (mask.all()) {
         release_block(Pfn::of_block(word.pfn_block()), Mobility::kMovable);
-        copies.change(block).clear_huge();
+        copies.change(block).clear_run();
         copy_pages_ -= kBlockPages;
         continue;
       }
-      copies.split_folio(block);
+      copies.split_block(block);
     }
     const Bitmap512 leaving = copies.present_bits(block) & mask;
     if (leaving.none()) continue;
-    const uint32_t line = copies.word(block).line();
+    const uint32_t line = copies.open_pages(block);
     for (uint32_t i = leaving.next_set(0); i < kBlockPages; i = leaving.next_set(i + 1)) {
       release_frame(copies.lines().pfn(line, i), Mobility::kMovable, false);
     }

@@ -9,7 +9,6 @@ namespace gmem {
 bool Engine::page_view(uint32_t gmem, int64_t first, uint64_t count_of_pages, uint32_t* into) const {
   const File* file = open_file(gmem);
   if (file == nullptr) return false;
-  const Vm& vm = *vms_[file->vm];
   const Slot* slot = nullptr;
   for (uint64_t i = 0; i < count_of_pages; ++i) {
     uint32_t* words = into + i * spec::kPageViewWords;
@@ -19,14 +18,16 @@ bool Engine::page_view(uint32_t gmem, int64_t first, uint64_t count_of_pages, ui
     uint32_t& bits = words[spec::kPageViewBits];
     const Index index{static_cast<uint64_t>(first) + i};
     if (first < 0 || !file->contains(index)) {
-      if (!initially_private_) bits |= spec::kPageBitShared;
+      if (in_place_ ? !file->initially_private : !initially_private_) bits |= spec::kPageBitShared;
       continue;
     }
     if (slot == nullptr || !slot->indexes().contains(index)) slot = file->slot_at(index);
-    const bool shared = slot != nullptr ? !is_private(vm, slot, slot->gfn_of(index)) : !initially_private_;
-    if (shared) bits |= spec::kPageBitShared;
+    if (!page_private(*file, slot, index)) bits |= spec::kPageBitShared;
     if (slot != nullptr) bits |= spec::kPageBitBound;
     switch (file->pages.leaf_order(index)) {
+      case kOrder1g:
+        bits |= spec::kPageBitLeaf1g;
+        break;
       case kOrder2m:
         bits |= spec::kPageBitLeaf2m;
         break;
@@ -47,8 +48,12 @@ bool Engine::page_view(uint32_t gmem, int64_t first, uint64_t count_of_pages, ui
     const Pfn pfn = file->pages.pfn(index);
     words[spec::kPageViewPfn] = static_cast<uint32_t>(pfn.value);
     bits |= spec::kPageBitPresent;
-    if (file->pages.marked(index)) bits |= spec::kPageBitPrepared;
-    if (file->pages.word(index.block()).huge()) bits |= spec::kPageBitFolio2m;
+    if (prepared(*file, index)) bits |= spec::kPageBitPrepared;
+    if (file->pages.word(index.block()).held() == BlockWord::Held::k1g) {
+      bits |= spec::kPageBitFolio1g;
+    } else if (file->pages.word(index.block()).huge()) {
+      bits |= spec::kPageBitFolio2m;
+    }
     if (file->pages.poisoned(index)) bits |= spec::kPageBitPoisoned;
     if (pins_.any() && pins_.pinned(pfn)) bits |= spec::kPageBitPinned;
     RmpEntry entry;

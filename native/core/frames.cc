@@ -11,9 +11,10 @@ constexpr Mobility other(Mobility mobility) {
 }
 }  // namespace
 
-Frames::Frames(Pages total)
-    : total_(total),
-      blocks_(total.value >> kBlockShift),
+Frames::Frames(Pages end, Pages set_aside)
+    : total_(end - set_aside),
+      first_block_(set_aside.value >> kBlockShift),
+      blocks_(end.value >> kBlockShift),
       free_blocks_(blocks_),
       partial_{BitTree(blocks_), BitTree(blocks_)},
       broken_regions_(regions()),
@@ -21,11 +22,12 @@ Frames::Frames(Pages total)
       block_mobility_(blocks_),
       foreign_(blocks_),
       free_map_(blocks_) {
-  for (uint64_t block = 0; block < blocks_; ++block) free_blocks_.set(block);
+  for (uint64_t block = first_block_; block < blocks_; ++block) {
+    free_blocks_.set(block);
+    ++region_free_blocks_[block / kRegionBlocks];
+  }
   for (uint64_t region = 0; region < regions(); ++region) {
-    const uint64_t complete = blocks_ - region * kRegionBlocks;
-    region_free_blocks_[region] = static_cast<uint16_t>(complete < kRegionBlocks ? complete : kRegionBlocks);
-    if (!region_complete(region)) broken_regions_.set(region);
+    if (!region_complete(region) && region_free_blocks_[region] > 0) broken_regions_.set(region);
   }
 }
 

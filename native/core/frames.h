@@ -4,8 +4,8 @@
 // block. A wholly free or full block has no valid free map. Of each 1G region the number of wholly free blocks is kept,
 // and a tree of the regions that are broken (not wholly free, or cut short by the end of memory) yet hold a free block.
 //
-// Always: free + used = total. A block has a class from its first allocation until it is wholly free again; `foreign`
-// counts its used frames of the other class.
+// Always: free + used = total (without what a pool has set aside). A block has a class from its first allocation until
+// it is wholly free again; `foreign` counts its used frames of the other class.
 //
 // Placement is deterministic (docs/semantics.md section 3), so that two engines hand out the same pfns.
 #pragma once
@@ -23,8 +23,8 @@ enum class Mobility : uint8_t { kUnmovable = 0, kMovable = 1 };
 
 class Frames {
  public:
-  // `total` is a whole number of blocks.
-  explicit Frames(Pages total);
+  // Frames [set_aside, end) of host memory, both whole numbers of blocks: what is below belongs to a pool.
+  Frames(Pages end, Pages set_aside);
 
   // Takes one frame: lowest partial block of its class, lowest wholly free block, lowest partial block of the other
   // class. Returns false when no frame is free.
@@ -59,10 +59,13 @@ class Frames {
   void mark_block_used(uint64_t block);
   void mark_block_free(uint64_t block);
   void take_from_partial(uint64_t block, uint32_t in_block, Mobility mobility);
-  bool region_complete(uint64_t region) const { return (region + 1) * kRegionBlocks <= blocks_; }
+  bool region_complete(uint64_t region) const {
+    return (region + 1) * kRegionBlocks <= blocks_ && region * kRegionBlocks >= first_block_;
+  }
 
   Pages total_;
   Pages used_{0};
+  uint64_t first_block_;
   uint64_t blocks_;
   BitTree free_blocks_;
   BitTree partial_[2];

@@ -1,7 +1,9 @@
 // Storage for detail lines: what a 2M block needs only when its pages differ. A line is a number; each kind of detail
-// keeps its own array under that number (a structure of arrays), so that a scan over one kind of bit streams through memory.
+// keeps its own array under that number (a structure of arrays), so that a scan over one kind of bit streams through
+// memory.
 //
-// Always: a line that was given back is all zero in every array of its owner, so scans may ignore which lines are in use.
+// Always: a line that was given back is all zero in every array of its owner, so scans may ignore which lines are in
+// use.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +32,7 @@ class LineNumbers {
   uint32_t next_ = 0;
 };
 
-// Virtual capacity of a line array: 2^28 lines are 512 TiB of blocks; what is not used costs nothing.
+// Most lines there can be, by the bits of a block word: 512 TiB of blocks.
 inline constexpr uint64_t kMostLines = uint64_t{1} << 28;
 
 }  // namespace gmem

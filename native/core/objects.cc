@@ -5,7 +5,8 @@
 namespace gmem {
 
 size_t Vm::first_slot_above(Gfn gfn) const {
-  const auto it = std::partition_point(by_gfn.begin(), by_gfn.end(), [&](const Slot* slot) { return slot->gfns.end <= gfn; });
+  const auto it =
+      std::partition_point(by_gfn.begin(), by_gfn.end(), [&](const Slot* slot) { return slot->gfns.end <= gfn; });
   return static_cast<size_t>(it - by_gfn.begin());
 }
 

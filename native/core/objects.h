@@ -1,8 +1,8 @@
 // The objects of an engine: gmem files, slots, VMs.
 //
-// A file is reached by its id while open; closed, it lives on without pages while slots refer to it. A slot belongs to its
-// VM and is one range of gfns bound to one range of a file's indexes. Always: slots of a VM are disjoint in gfns, bindings
-// of a file are disjoint in indexes.
+// A file is reached by its id while open; closed, it lives on without pages while slots refer to it. A slot belongs to
+// its VM and is one range of gfns bound to one range of a file's indexes. Always: slots of a VM are disjoint in gfns,
+// bindings of a file are disjoint in indexes.
 #pragma once
 
 #include <cstdint>
@@ -21,31 +21,41 @@ struct Slot;
 
 struct File {
   File(PageLines& lines, uint32_t file_id, uint64_t file_serial, uint32_t file_vm, Pages file_size, bool file_mmap,
-       bool file_init_shared)
+       bool file_init_shared, bool file_initially_private)
       : id(file_id),
         serial(file_serial),
         vm(file_vm),
         size(file_size),
         mmap(file_mmap),
         init_shared(file_init_shared),
+        initially_private(file_initially_private),
         pages(lines, file_size) {}
 
   const uint32_t id;
   const uint64_t serial;
   const uint32_t vm;
   const Pages size;
-  const bool mmap;         // shared accesses are served from the file itself
-  const bool init_shared;  // pages of the file start shared, so that the host mapping may use them
+  const bool mmap;               // shared accesses are served from the file itself
+  const bool init_shared;        // pages of the file start shared, so that the host mapping may use them
+  const bool initially_private;  // in place: kind of an index that was never converted
   bool open = true;
-  PageMap pages;                            // gmem pages, and the leaves of every access to an index
-  std::unique_ptr<PageMap> copies;          // shared copies: memory of the VMM outside gmem
-  std::map<uint64_t, Slot*> bindings;       // by first index
-  uint64_t split_blocks = 0;                // blocks whose folio was ever split
-  uint64_t merged_blocks = 0;               // blocks ever merged
+  PageMap pages;                               // gmem pages, and the leaves of every access to an index
+  std::unique_ptr<PageMap> copies;             // shared copies: memory of the VMM outside gmem
+  std::unique_ptr<ShareMap> changed_kinds;     // in place: indexes whose kind is not the initial one
+  std::unique_ptr<ShareMap> retained;          // discard: private pages kept under a shared gfn
+  std::map<uint64_t, uint64_t> shared_ranges;  // natural: first index -> end of each to-shared range
+  std::map<uint64_t, Slot*> bindings;          // by first index
+  uint64_t reserved_huge_pages = 0;            // pool pages the file may still take
+  uint64_t shared_groups = 0;                  // runs of 64 indexes that hold a shared one
+  uint64_t split_blocks = 0;                   // blocks whose 2M folio was ever split
+  uint64_t merged_blocks = 0;                  // blocks ever merged into one
+  uint64_t split_regions = 0;                  // the same for 1G
+  uint64_t merged_regions = 0;
 
   bool contains(Index index) const { return index.value < size.value; }
   // The aligned block lies wholly inside the file.
   bool block_inside(uint64_t block) const { return Index::of_block(block + 1).value <= size.value; }
+  Run<Index> all() const { return {Index{0}, Index{size.value}}; }
   Slot* slot_at(Index index) const;
   // False when the address space does not allow another map of this size.
   bool have_copy_map() {
@@ -59,28 +69,32 @@ struct File {
 };
 
 struct Slot {
-  Slot(KindLines& kind_lines, uint32_t slot_number, Run<Gfn> slot_gfns, File& slot_file, Index slot_first)
+  Slot(FlagLines& flag_lines, uint32_t slot_number, Run<Gfn> slot_gfns, File& slot_file, Index slot_first)
       : number(slot_number),
         gfns(slot_gfns),
         file(&slot_file),
         first(slot_first),
-        congruent((slot_gfns.first.value - slot_first.value) % kBlockPages == 0),
-        kinds(kind_lines, slot_gfns) {}
+        distance(slot_gfns.first.value - slot_first.value),
+        kinds(flag_lines, slot_gfns) {}
 
   const uint32_t number;
   const Run<Gfn> gfns;
   File* const file;
-  const Index first;      // index of the first gfn
-  const bool congruent;   // gfn and index agree modulo 2M
+  const Index first;        // index of the first gfn
+  const uint64_t distance;  // gfn - index, modulo 2^64
   KindMap kinds;
 
   Run<Index> indexes() const { return {first, first + gfns.size()}; }
   Index index_of(Gfn gfn) const { return first + (gfn - gfns.first); }
   Gfn gfn_of(Index index) const { return gfns.first + (index - first); }
   Run<Index> indexes_of(Run<Gfn> run) const { return {index_of(run.first), index_of(run.end)}; }
-  // A 2M mapping of this block of indexes may exist: congruent and wholly inside the window.
-  bool block_mappable(uint64_t index_block) const {
-    return congruent && indexes().covers({Index::of_block(index_block), Index::of_block(index_block + 1)});
+  // A mapping of 2^order pages over this index may exist: gfn and index agree modulo its size, and it lies in the
+  // window.
+  bool mappable(Index index, uint32_t order) const {
+    const uint64_t pages = uint64_t{1} << order;
+    if (distance % pages != 0) return false;
+    const Index aligned{index.value & ~(pages - 1)};
+    return indexes().covers({aligned, aligned + Pages{pages}});
   }
 };
 

@@ -1,5 +1,5 @@
-// Detail lines of all files of an engine: for each page of a block that is not uniform, whether it is present (a 4K folio),
-// marked (prepared) and mapped by a 4K leaf, and the pfns of the present pages.
+// Detail lines of all files of an engine: for each page of a block that is not uniform, whether it is present (a 4K
+// folio), marked (prepared) and mapped by a 4K leaf, and the pfns of the present pages.
 //
 // The pfns of a line are a run (pfn = base + page) until they are not; then an array of 512 takes over.
 #pragma once
@@ -15,8 +15,9 @@ namespace gmem {
 
 class PageLines {
  public:
-  PageLines()
-      : present_(kMostLines), marked_(kMostLines), leaves_(kMostLines), pfns_(kMostLines), scattered_(kMostLines) {}
+  // Room for `lines` lines: a line has at least one page, so the frames of the host bound them.
+  explicit PageLines(uint64_t lines)
+      : present_(lines), marked_(lines), leaves_(lines), pfns_(lines), scattered_(lines) {}
 
   uint32_t take() { return numbers_.take(); }
 
@@ -33,9 +34,7 @@ class PageLines {
   const Bitmap512& marked(uint32_t line) const { return marked_[line]; }
   const Bitmap512& leaves(uint32_t line) const { return leaves_[line]; }
 
-  bool empty(uint32_t line) const {
-    return present_[line].none() && marked_[line].none() && leaves_[line].none();
-  }
+  bool empty(uint32_t line) const { return present_[line].none() && marked_[line].none() && leaves_[line].none(); }
 
   // REQUIRES: the page is present.
   Pfn pfn(uint32_t line, uint32_t page) const {

@@ -4,9 +4,9 @@ namespace gmem {
 
 Bitmap512 PageMap::present_bits(uint64_t block) const {
   const BlockWord& word = words_[block];
-  if (word.has_line() && !word.huge()) return lines_->present(word.line());
+  if (word.has_line() && !word.run()) return lines_->present(word.line());
   Bitmap512 bits;
-  bits.fill(word.huge());
+  bits.fill(word.run());
   return bits;
 }
 
@@ -29,6 +29,16 @@ uint32_t PageMap::make_line(uint64_t block) {
   return line;
 }
 
+uint32_t PageMap::open_pages(uint64_t block) {
+  const uint32_t line = open_line(block);
+  BlockWord& word = words_[block];
+  if (word.run()) {
+    lines_->insert_run(line, Pfn::of_block(word.pfn_block()));
+    word.clear_run();
+  }
+  return line;
+}
+
 void PageMap::tidy(uint64_t block) {
   BlockWord& word = words_[block];
   if (!word.has_line()) return;
@@ -43,18 +53,32 @@ void PageMap::tidy(uint64_t block) {
   lines_->give(line);
 }
 
-void PageMap::split_folio(uint64_t block) {
-  const Pfn first = Pfn::of_block(words_[block].pfn_block());
-  const uint32_t line = open_line(block);
+void PageMap::mark_all(uint64_t block) {
+  BlockWord& word = change(block);
+  if (!word.has_line()) {
+    word.set_all_marked(true);
+    return;
+  }
+  lines_->marked(word.line()).fill(true);
+  tidy(block);
+}
+
+void PageMap::unmark(uint64_t block, const Bitmap512& pages) {
   BlockWord& word = words_[block];
-  word.clear_huge();
-  word.set_ever_split();
-  lines_->insert_run(line, first);
+  if (word.all_marked() && pages.all()) {
+    word.set_all_marked(false);
+    return;
+  }
+  if (!word.all_marked() && !word.has_line()) return;
+  Bitmap512& marked = lines_->marked(open_line(block));
+  marked = and_not(marked, pages);
+  tidy(block);
 }
 
 bool PageMap::contiguous(uint64_t block) const {
   const BlockWord& word = words_[block];
-  if (word.huge() || !word.has_line() || !lines_->present(word.line()).all()) return false;
+  if (word.run()) return word.held() != Held::k1g;
+  if (!word.has_line() || !lines_->present(word.line()).all()) return false;
   const Pfn first = lines_->pfn(word.line(), 0);
   if (first.in_block() != 0) return false;
   for (uint32_t page = 1; page < kBlockPages; ++page) {
@@ -63,27 +87,29 @@ bool PageMap::contiguous(uint64_t block) const {
   return true;
 }
 
-void PageMap::merge_folio(uint64_t block) {
+void PageMap::merge_block(uint64_t block, Held how) {
   BlockWord& word = words_[block];
+  if (word.run()) {
+    word.set_held(how);
+    return;
+  }
   const uint32_t line = word.line();
   const Pfn first = lines_->pfn(line, 0);
   lines_->remove_all(line);
-  word.set_huge(first.block());
-  word.set_ever_merged();
+  word.set_run(how, first.block());
   tidy(block);
 }
 
 void PageMap::unpoison(Index index) {
   poisoned_.erase(index.value);
-  const auto next = poisoned_.lower_bound(Index::of_block(index.block()).value);
-  if (next == poisoned_.end() || *next >= Index::of_block(index.block() + 1).value) {
+  if (!any_poisoned({Index::of_block(index.block()), Index::of_block(index.block() + 1)})) {
     words_[index.block()].set_poisoned(false);
   }
 }
 
 uint64_t PageMap::next_touched(uint64_t from, uint64_t end) const {
   if (from >= end) return end;
-  const uint64_t region = regions_.next(from / kRegionBlocks);
+  const uint64_t region = touched_regions_.next(from / kRegionBlocks);
   if (region == BitTree::kNone) return end;
   const uint64_t block = region * kRegionBlocks;
   return block <= from ? from : (block < end ? block : end);

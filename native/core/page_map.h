@@ -1,4 +1,5 @@
-// The pages of one gmem file (or of its shared copies) by index: a word a 2M block, detail lines where pages differ.
+// The pages of one gmem file (or of its shared copies) by index: a word a 2M block, detail lines where pages differ, a
+// few flags a 1G region.
 //
 // The map knows folios, marks, leaves and poison; it frees nothing and counts nothing. Word transitions keep the
 // invariants of block_word.h; `tidy` folds a line that says nothing more than the word could.
@@ -17,29 +18,34 @@ namespace gmem {
 
 class PageMap {
  public:
+  using Held = BlockWord::Held;
+
   // Throws std::bad_alloc when the address space does not allow a file of this size.
   PageMap(PageLines& lines, Pages size)
       : lines_(&lines),
         words_((size.value + kBlockPages - 1) / kBlockPages),
-        regions_((size.value + kRegionPages - 1) / kRegionPages) {}
+        regions_((size.value + kRegionPages - 1) / kRegionPages),
+        touched_regions_(regions_.capacity()) {}
 
   const BlockWord& word(uint64_t block) const { return words_[block]; }
+  const RegionWord& region(uint64_t region) const { return regions_[region]; }
+  RegionWord& change_region(uint64_t region) { return regions_[region]; }
 
   // Block words are handed out for change through here, so that the touched regions are known.
   BlockWord& change(uint64_t block) {
     BlockWord& word = words_[block];
-    if (word.untouched() && !regions_.test(block / kRegionBlocks)) regions_.set(block / kRegionBlocks);
+    if (word.untouched() && !touched_regions_.test(block / kRegionBlocks)) touched_regions_.set(block / kRegionBlocks);
     return word;
   }
 
   bool present(Index index) const {
     const BlockWord& word = words_[index.block()];
-    return word.huge() || (word.has_line() && lines_->present(word.line()).test(index.in_block()));
+    return word.run() || (word.has_line() && lines_->present(word.line()).test(index.in_block()));
   }
   // REQUIRES: present.
   Pfn pfn(Index index) const {
     const BlockWord& word = words_[index.block()];
-    if (word.huge()) return Pfn::of_block(word.pfn_block(), index.in_block());
+    if (word.run()) return Pfn::of_block(word.pfn_block(), index.in_block());
     return lines_->pfn(word.line(), index.in_block());
   }
   bool marked(Index index) const {
@@ -50,32 +56,45 @@ class PageMap {
   int leaf_order(Index index) const {
     const BlockWord& word = words_[index.block()];
     if (word.leaf_2m()) return kOrder2m;
-    return word.has_line() && lines_->leaves(word.line()).test(index.in_block()) ? kOrder4k : -1;
+    if (word.has_line() && lines_->leaves(word.line()).test(index.in_block())) return kOrder4k;
+    return regions_[index.block() / kRegionBlocks].leaf_1g ? static_cast<int>(kOrder1g) : -1;
   }
 
   bool block_empty(uint64_t block) const {
     const BlockWord& word = words_[block];
-    return !word.huge() && (!word.has_line() || lines_->present(word.line()).none());
+    return !word.run() && (!word.has_line() || lines_->present(word.line()).none());
   }
   // Bits of the present, marked pages of a block.
   Bitmap512 present_bits(uint64_t block) const;
   Bitmap512 marked_bits(uint64_t block) const;
+  uint32_t marked_count(uint64_t block) const {
+    const BlockWord& word = words_[block];
+    if (word.all_marked()) return kBlockPages;
+    return word.has_line() ? lines_->marked(word.line()).count() : 0;
+  }
 
-  // The block's line, made if there is none. A 2M folio's uniform marks move into it.
+  // The block's line, made if there is none. A run's uniform marks move into it.
   uint32_t open_line(uint64_t block) {
     const BlockWord& word = words_[block];
     return word.has_line() ? word.line() : make_line(block);
   }
+  // The block's line with every present page in it: a run of 4K folios stops being one. REQUIRES: no folio above 4K.
+  uint32_t open_pages(uint64_t block);
 
   // Gives the line back if the word alone can say it all.
   void tidy(uint64_t block);
 
-  // Turns the 2M folio into 512 4K folios, lazily: one line. REQUIRES: huge, no 2M leaf.
-  void split_folio(uint64_t block);
-  // Turns 512 4K folios with contiguous aligned pfns into a 2M folio. REQUIRES: mergeable(block).
-  void merge_folio(uint64_t block);
-  // All 512 pages present as 4K folios, with contiguous pfns from a 2M boundary.
+  void mark_all(uint64_t block);
+  void unmark(uint64_t block, const Bitmap512& pages);
+
+  // Turns the 2M folio, or the piece of what was a 1G folio, into 512 4K folios. REQUIRES: huge.
+  void split_block(uint64_t block) { words_[block].set_held(Held::kSmallRun); }
+  // Turns 512 4K folios into a 2M folio, or with `how` into a piece of a 1G folio. REQUIRES: contiguous(block).
+  void merge_block(uint64_t block, Held how);
+  // All 512 pages present, with contiguous pfns from a 2M boundary, and no folio reaches beyond the block.
   bool contiguous(uint64_t block) const;
+  // REQUIRES: contiguous. First pfn of the block.
+  Pfn first_pfn(uint64_t block) const { return pfn(Index::of_block(block)); }
 
   // Poison, by index.
   bool poisoned(Index index) const { return words_[index.block()].poisoned() && poisoned_.contains(index.value); }
@@ -84,6 +103,10 @@ class PageMap {
     change(index.block()).set_poisoned(true);
   }
   void unpoison(Index index);
+  bool any_poisoned(Run<Index> run) const {
+    const auto it = poisoned_.lower_bound(run.first.value);
+    return it != poisoned_.end() && *it < run.end.value;
+  }
   const std::set<uint64_t>& poisoned_indexes() const { return poisoned_; }
 
   // Lowest block at or after `from`, below `end`, whose region was ever touched; `end` when there is none.
@@ -99,7 +122,8 @@ class PageMap {
 
   PageLines* lines_;
   VirtualArray<BlockWord> words_;
-  BitTree regions_;
+  VirtualArray<RegionWord> regions_;
+  BitTree touched_regions_;
   std::set<uint64_t> poisoned_;
 };
 

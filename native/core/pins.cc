@@ -52,9 +52,20 @@ void Pins::reference(Serial file, Index index, uint32_t tries) {
   left = std::max(left, tries);
 }
 
-bool Pins::any_referenced(Serial file, Run<Index> run) const {
+bool Pins::any_referenced(Serial file, Run<Index> run) const { return first_referenced(file, run) < run.end; }
+
+Index Pins::first_referenced(Serial file, Run<Index> run) const {
   const auto it = speculative_.lower_bound({file, run.first.value});
-  return it != speculative_.end() && it->first < Key{file, run.end.value};
+  return it != speculative_.end() && it->first < Key{file, run.end.value} ? Index{it->first.second} : run.end;
+}
+
+std::vector<uint64_t> Pins::pinned_in(Run<Pfn> run) const {
+  std::vector<uint64_t> found;
+  for (const auto& [pfn, frame] : frames_) {
+    if (run.contains({pfn})) found.push_back(pfn);
+  }
+  std::sort(found.begin(), found.end());
+  return found;
 }
 
 void Pins::attempt(Serial file, Run<Index> run) {
@@ -65,7 +76,8 @@ void Pins::attempt(Serial file, Run<Index> run) {
 }
 
 void Pins::forget_references(Serial file, Run<Index> run) {
-  speculative_.erase(speculative_.lower_bound({file, run.first.value}), speculative_.lower_bound({file, run.end.value}));
+  speculative_.erase(speculative_.lower_bound({file, run.first.value}),
+                     speculative_.lower_bound({file, run.end.value}));
 }
 
 }  // namespace gmem

@@ -1,9 +1,9 @@
 // Host references to pages: long-term pins (gup) and transient speculative ones.
 //
-// Stored: for each pinned index the frames pinned through it, oldest first, with how often; for each pinned frame the total
-// and, once its page was freed, that it is an orphan; for each speculatively referenced index the tries left.
-// Always: a frame's total is the sum over the indexes; an orphan's total is above zero; files are named by serial, so that
-// a pin outlives its file.
+// Stored: for each pinned index the frames pinned through it, oldest first, with how often; for each pinned frame the
+// total and, once its page was freed, that it is an orphan; for each speculatively referenced index the tries left.
+// Always: a frame's total is the sum over the indexes; an orphan's total is above zero; files are named by serial, so
+// that a pin outlives its file.
 #pragma once
 
 #include <cstdint>
@@ -19,8 +19,8 @@ namespace gmem {
 struct PinnedFrame {
   uint64_t total = 0;
   bool orphan = false;
-  bool poisoned = false;                       // orphans only: never to be used again
-  Mobility mobility = Mobility::kUnmovable;    // orphans only
+  bool poisoned = false;                     // orphans only: never to be used again
+  Mobility mobility = Mobility::kUnmovable;  // orphans only
 };
 
 class Pins {
@@ -34,6 +34,8 @@ class Pins {
   // frame was an orphan and has no pin left, then `frame` is its record.
   bool unpin(Serial file, Index index, Pfn& pfn, bool& released, PinnedFrame& frame);
   bool pinned(Pfn pfn) const { return frames_.contains(pfn.value); }
+  // Pinned frames of a run, ascending.
+  std::vector<uint64_t> pinned_in(Run<Pfn> run) const;
   bool file_has_pins(Serial file) const;
   // The page of this frame was freed: it has no owner but its pins. REQUIRES: pinned.
   void orphan(Pfn pfn, Mobility mobility, bool poisoned);
@@ -44,6 +46,8 @@ class Pins {
   // Drops the speculative reference; false when there is none.
   bool dereference(Serial file, Index index) { return speculative_.erase({file, index.value}) != 0; }
   bool any_referenced(Serial file, Run<Index> run) const;
+  // Lowest speculatively referenced index of the run; its end when there is none.
+  Index first_referenced(Serial file, Run<Index> run) const;
   // Every speculative reference of the run loses a try.
   void attempt(Serial file, Run<Index> run);
   void forget_references(Serial file, Run<Index> run);

@@ -1,5 +1,5 @@
-// The reverse map table of SEV-SNP: for each host page, whether it is assigned, to which ASID and gfn, and whether the guest
-// validated it.
+// The reverse map table of SEV-SNP: for each host page, whether it is assigned, to which ASID and gfn, and whether the
+// guest validated it.
 //
 // Stored: one word a 2M block of pfns: nothing assigned; one 2M entry; or a line with a bit a page (assigned,
 // validated) and the owners. Owners are a run (one ASID, gfn = base + page) or, when scattered, a word a page. 4K

@@ -5,28 +5,33 @@ namespace gmem {
 using spec::Counter;
 
 namespace {
+// Kinds of every index are recounted for files up to this many blocks; beyond, only absurd files are.
+constexpr uint64_t kMostBlocksCounted = uint64_t{1} << 24;
+
 std::string at(const File& file, Index index) {
   return "gmem " + std::to_string(file.id) + " index " + std::to_string(index.value);
 }
 }  // namespace
 
-Verifier::Verifier(const Engine& engine) : engine_(engine), owned_((engine.frames_.total().value + 63) / 64) {}
+Verifier::Verifier(const Engine& engine) : engine_(engine), owned_((engine.host_total_.value + 63) / 64) {}
 
 void Verifier::expect(bool holds, const std::string& problem) {
   if (!holds && problems_.size() < kMostProblems) problems_.push_back(problem);
 }
 
 void Verifier::same(const char* what, uint64_t kept, uint64_t recounted) {
-  expect(kept == recounted, std::string(what) + " is " + std::to_string(kept) + ", recounted " + std::to_string(recounted));
+  expect(kept == recounted,
+         std::string(what) + " is " + std::to_string(kept) + ", recounted " + std::to_string(recounted));
 }
 
 void Verifier::own(Pfn pfn, const File& file, Index index, const char* what) {
-  if (pfn.value >= engine_.frames_.total().value) {
+  if (pfn.value >= engine_.host_total_.value) {
     expect(false, at(file, index) + ": " + what + " pfn " + std::to_string(pfn.value) + " is beyond host memory");
     return;
   }
   expect(!owned(pfn), at(file, index) + ": " + what + " pfn " + std::to_string(pfn.value) + " has a second owner");
-  expect(!engine_.frames_.is_free(pfn), at(file, index) + ": " + what + " pfn " + std::to_string(pfn.value) + " is free");
+  const bool free = engine_.pool_.holds(pfn) ? engine_.pool_.is_free(pfn) : engine_.frames_.is_free(pfn);
+  expect(!free, at(file, index) + ": " + what + " pfn " + std::to_string(pfn.value) + " is free");
   owned_[pfn.value / 64] |= uint64_t{1} << (pfn.value % 64);
   ++owned_frames_;
 }
@@ -47,8 +52,8 @@ void Verifier::check_gmem_block(const File& file, uint64_t block) {
   const PageMap& pages = file.pages;
   const BlockWord word = pages.word(block);
   if (word.huge()) {
-    ++folios_2m_;
-    expect(file.block_inside(block), at(file, Index::of_block(block)) + ": a 2M folio reaches beyond the file");
+    if (word.held() == BlockWord::Held::k2m) ++folios_2m_;
+    expect(file.block_inside(block), at(file, Index::of_block(block)) + ": a huge folio reaches beyond the file");
   }
   if (word.ever_split()) ++split_blocks_;
   if (word.ever_merged()) ++merged_blocks_;
@@ -68,9 +73,43 @@ void Verifier::check_gmem_block(const File& file, uint64_t block) {
       huge_entry = huge_entry || entry.huge;
       expect(entry.asid == engine_.asid_of(file.vm), at(file, index) + ": the RMP names another guest");
     }
-    expect(entry.assigned || !marked.test(i), at(file, index) + ": marked, but not assigned in the RMP");
+    if (engine_.in_place_) {
+      expect(!entry.assigned || engine_.index_private(file, index),
+             at(file, index) + ": shared, but assigned in the RMP");
+    } else {
+      expect(entry.assigned || !marked.test(i), at(file, index) + ": marked, but not assigned in the RMP");
+    }
   }
   if (huge_entry) check_huge_entry(file, block);
+}
+
+// A 1G region: its folio is whole or not there, and what is kept of it agrees with its blocks.
+void Verifier::check_region(const File& file, uint64_t region) {
+  const uint64_t first = region * kRegionBlocks;
+  const RegionWord word = file.pages.region(region);
+  if (word.ever_split) ++split_regions_;
+  if (word.ever_merged) ++merged_regions_;
+  if (word.leaf_1g) ++leaves_1g_;
+  uint64_t pieces = 0;
+  for (uint64_t i = 0; i < kRegionBlocks && first + i < file.pages.blocks(); ++i) {
+    const BlockWord piece = file.pages.word(first + i);
+    pieces += piece.held() == BlockWord::Held::k1g;
+    const bool leaf = piece.leaf_2m() || (piece.has_line() && !file.pages.lines().leaves(piece.line()).none());
+    expect(!word.leaf_1g || !leaf, at(file, Index::of_block(first + i)) + ": a leaf under a 1G leaf");
+    if (piece.held() != BlockWord::Held::k1g) continue;
+    expect(piece.pfn_block() == file.pages.word(first).pfn_block() + i,
+           at(file, Index::of_block(first + i)) + ": a 1G folio is not contiguous");
+  }
+  expect(pieces == 0 || pieces == kRegionBlocks, at(file, Index::of_block(first)) + ": a 1G folio is held in part");
+  if (pieces == kRegionBlocks) ++folios_1g_;
+  expect(!word.leaf_1g || pieces == kRegionBlocks, at(file, Index::of_block(first)) + ": a 1G leaf, but no 1G folio");
+}
+
+void Verifier::check_kinds_in_place(const File& file, uint64_t block) {
+  shared_groups_ += engine_.shared_groups(file, block);
+  if (!file.pages.word(block).huge() || engine_.natural_) return;
+  expect(engine_.private_bits(file, block).all(),
+         at(file, Index::of_block(block)) + ": a huge folio holds a shared page");
 }
 
 void Verifier::check_copy_block(const File& file, uint64_t block) {
@@ -88,7 +127,7 @@ void Verifier::check_leaves(const File& file, uint64_t block) {
   if (word.has_line()) leaves_4k_ += file.pages.lines().leaves(word.line()).count();
   expect(!word.leaf_2m() || !word.has_line() || file.pages.lines().leaves(word.line()).none(),
          at(file, Index::of_block(block)) + ": 4K leaves under a 2M leaf");
-  if (!word.leaf_2m() && !word.has_line()) return;
+  if (!word.leaf_2m() && !word.has_line() && !file.pages.region(block / kRegionBlocks).leaf_1g) return;
   for (uint32_t i = 0; i < kBlockPages; ++i) {
     const Index index = Index::of_block(block, i);
     const int order = file.pages.leaf_order(index);
@@ -109,28 +148,52 @@ void Verifier::check_leaves(const File& file, uint64_t block) {
     const PageMap& map = from_copy ? *file.copies : file.pages;
     RmpEntry entry;
     const bool assigned = is_private && engine_.snp_ && engine_.rmp_.lookup(map.pfn(index), entry);
-    expect(!assigned || (entry.assigned && entry.gfn == gfn), at(file, index) + ": a private leaf the RMP does not allow");
-    if (order != static_cast<int>(kOrder2m)) continue;
-    expect(map.word(block).huge() && slot->block_mappable(block) && slot->kinds.uniform(gfn.block()) && (!assigned || entry.huge),
-           at(file, index) + ": a 2M leaf larger than folio, slot, kinds or RMP allow");
+    expect(!assigned || (entry.assigned && entry.gfn == gfn),
+           at(file, index) + ": a private leaf the RMP does not allow");
+    if (order == static_cast<int>(kOrder4k)) continue;
+    const auto leaf_order = static_cast<uint32_t>(order);
+    const bool uniform = !engine_.in_place_ ? slot->kinds.uniform(gfn.block())
+                                            : engine_.one_table_ || file.changed_kinds->uniform(block);
+    expect(map.word(block).folio_order() >= leaf_order && slot->mappable(index, leaf_order) && uniform &&
+               (!assigned || (entry.huge && leaf_order == kOrder2m)),
+           at(file, index) + ": a leaf larger than folio, slot, kinds or RMP allow");
   }
 }
 
 void Verifier::check_file(const File& file) {
   const uint64_t end = file.pages.blocks();
-  split_blocks_ = 0;
-  merged_blocks_ = 0;
+  split_blocks_ = merged_blocks_ = split_regions_ = merged_regions_ = 0;
+  uint64_t next_region = 0;
   for (uint64_t block = file.pages.next_touched(0, end); block < end; block = file.pages.next_touched(block + 1, end)) {
+    if (block / kRegionBlocks >= next_region) {
+      check_region(file, block / kRegionBlocks);
+      next_region = block / kRegionBlocks + 1;
+    }
     check_gmem_block(file, block);
     check_leaves(file, block);
+    if (file.retained) retained_ += file.retained->bits(block).count();
+    if (file.retained) {
+      expect(and_not(file.retained->bits(block), file.pages.present_bits(block)).none(),
+             at(file, Index::of_block(block)) + ": a page is retained but absent");
+    }
+    if (engine_.pool_.size() == 0 || file.pages.block_empty(block) || block % engine_.huge_blocks() != 0) continue;
+    ++(file.pages.word(block).folio_order() == engine_.huge_order_ ? unsplit_huge_ : split_huge_);
+  }
+  if (engine_.in_place_ && file.open) {
+    shared_groups_ = 0;
+    for (uint64_t block = 0; block < end && end <= kMostBlocksCounted; ++block) check_kinds_in_place(file, block);
+    if (end <= kMostBlocksCounted) same("runs of 64 indexes with a shared one", file.shared_groups, shared_groups_);
   }
   same("split_distinct_2m of a file", file.split_blocks, split_blocks_);
   same("merge_distinct_2m of a file", file.merged_blocks, merged_blocks_);
+  same("split_distinct_1g of a file", file.split_regions, split_regions_);
+  same("merge_distinct_1g of a file", file.merged_regions, merged_regions_);
   for (const uint64_t index : file.pages.poisoned_indexes()) {
     expect(file.pages.present({index}), at(file, {index}) + ": poisoned but absent");
   }
   if (!file.copies) return;
-  for (uint64_t block = file.copies->next_touched(0, end); block < end; block = file.copies->next_touched(block + 1, end)) {
+  for (uint64_t block = file.copies->next_touched(0, end); block < end;
+       block = file.copies->next_touched(block + 1, end)) {
     check_copy_block(file, block);
   }
 }
@@ -143,15 +206,40 @@ void Verifier::check_rmp() {
   same("RMP-assigned pages", assigned, assigned_);
 }
 
+void Verifier::check_pool() {
+  uint64_t reserved = 0;
+  for (const auto& [serial, file] : engine_.files_) {
+    if (file->open) reserved += file->reserved_huge_pages;
+  }
+  same("reserved pool pages", engine_.pool_.reserved(), reserved);
+  same("unsplit pool folios", engine_.unsplit_huge_, unsplit_huge_);
+  same("split pool pages", engine_.split_huge_, split_huge_);
+  same("pool pages", engine_.pool_.size(),
+       engine_.pool_.free() + unsplit_huge_ + split_huge_ + engine_.pool_.waiting() + engine_.pool_.retired());
+  uint64_t waiting_vmemmap = 0;
+  for (const auto& [pfn, pages] : engine_.vmemmap_) waiting_vmemmap += engine_.pool_.waits({pfn});
+  if (engine_.knobs_.metadata == spec::Metadata::kHvo) {
+    same("huge pages with vmemmap of their own", engine_.vmemmap_.size() - waiting_vmemmap, split_huge_);
+  }
+}
+
 void Verifier::check_memory() {
   for (const auto& [number, frame] : engine_.pins_.frames()) {
-    expect(!engine_.frames_.is_free({number}), "pinned pfn " + std::to_string(number) + " is free");
+    const bool free =
+        engine_.pool_.holds({number}) ? engine_.pool_.is_free({number}) : engine_.frames_.is_free({number});
+    expect(!free, "pinned pfn " + std::to_string(number) + " is free");
     expect(frame.orphan != owned({number}), "pinned pfn " + std::to_string(number) + " is neither owned nor an orphan");
   }
   const uint64_t held = owned_frames_ + engine_.pins_.orphans() + engine_.poisoned_out_;
   same("host_pages_end", engine_.host_pages_, held);
-  same("used frames", engine_.frames_.used().value, held + engine_.pressure_pages_);
-  same("free and used frames", engine_.frames_.total().value, engine_.frames_.count_free().value + engine_.frames_.used().value);
+  uint64_t vmemmap = 0;
+  for (const auto& [pfn, pages] : engine_.vmemmap_) vmemmap += pages.size();
+  const uint64_t pool_used = (engine_.pool_.size() - engine_.pool_.free()) << engine_.huge_order_;
+  const uint64_t idle = (engine_.pool_.waiting() << engine_.huge_order_) - engine_.pool_.orphans_waited_for();
+  same("used frames", engine_.frames_.used().value + pool_used, held + engine_.pressure_pages_ + vmemmap + idle);
+  same("retained_pages_end", engine_.retained_pages_, retained_);
+  same("free and used frames", engine_.frames_.total().value,
+       engine_.frames_.count_free().value + engine_.frames_.used().value);
   same("shared copy pages", engine_.copy_pages_, copy_pages_);
 }
 
@@ -159,12 +247,22 @@ void Verifier::check_counters() {
   const auto value = [&](Counter counter) { return engine_.value(counter); };
   same("faults_4k - zaps_4k", value(Counter::kFaults4k) - value(Counter::kZaps4k), leaves_4k_);
   same("faults_2m - zaps_2m", value(Counter::kFaults2m) - value(Counter::kZaps2m), leaves_2m_);
-  const uint64_t splits = value(Counter::kSplits2m);
-  const uint64_t merges = value(Counter::kMerges2m);
-  same("folios_4k held by the counters",
-       value(Counter::kFoliosAllocated4k) - value(Counter::kFoliosFreed4k) + kBlockPages * splits - kBlockPages * merges, folios_4k_);
-  same("folios_2m held by the counters", value(Counter::kFoliosAllocated2m) - value(Counter::kFoliosFreed2m) - splits + merges,
-       folios_2m_);
+  same("faults_1g - zaps_1g", value(Counter::kFaults1g) - value(Counter::kZaps1g), leaves_1g_);
+  const auto net = [&](Counter allocated, Counter freed) { return value(allocated) - value(freed); };
+  const uint64_t allocated_4k = net(Counter::kFoliosAllocated4k, Counter::kFoliosFreed4k);
+  const uint64_t allocated_2m = net(Counter::kFoliosAllocated2m, Counter::kFoliosFreed2m);
+  const uint64_t allocated_1g = net(Counter::kFoliosAllocated1g, Counter::kFoliosFreed1g);
+  const uint64_t splits = value(Counter::kSplits2m) - value(Counter::kMerges2m);
+  same("folios_1g held by the counters", allocated_1g - value(Counter::kSplits1g) + value(Counter::kMerges1g),
+       folios_1g_);
+  if (engine_.huge_order_ == kOrder1g) {
+    // A split or merge between 1G and smaller folios does not say which of the two, so these are compared in pages.
+    same("pages held by the folio counters", allocated_4k + kBlockPages * allocated_2m + (allocated_1g << kOrder1g),
+         folios_4k_ + kBlockPages * folios_2m_ + (folios_1g_ << kOrder1g));
+  } else {
+    same("folios_4k held by the counters", allocated_4k + kBlockPages * splits, folios_4k_);
+    same("folios_2m held by the counters", allocated_2m - splits, folios_2m_);
+  }
   uint64_t split_distinct = engine_.buried_split_blocks_;
   uint64_t merge_distinct = engine_.buried_merged_blocks_;
   for (const auto& [serial, file] : engine_.files_) {
@@ -174,14 +272,16 @@ void Verifier::check_counters() {
   same("split_distinct_2m", value(Counter::kSplitDistinct2m), split_distinct);
   same("merge_distinct_2m", value(Counter::kMergeDistinct2m), merge_distinct);
   expect(value(Counter::kHostPagesPeak) >= engine_.host_pages_, "host_pages_peak is below what is held now");
-  expect(value(Counter::kSharedCopyPagesPeak) >= engine_.copy_pages_, "shared_copy_pages_peak is below what is held now");
+  expect(value(Counter::kSharedCopyPagesPeak) >= engine_.copy_pages_,
+         "shared_copy_pages_peak is below what is held now");
 }
 
 void Verifier::check_kinds() {
   for (const auto& vm : engine_.vms_) {
     if (!vm) continue;
     for (const Slot* slot : vm->by_gfn) {
-      expect(vm->changed_kinds.count(slot->gfns) == 0, "slot " + std::to_string(slot->number) + ": a bound gfn's kind is kept twice");
+      expect(vm->changed_kinds.count(slot->gfns) == 0,
+             "slot " + std::to_string(slot->number) + ": a bound gfn's kind is kept twice");
     }
   }
 }
@@ -190,6 +290,7 @@ std::vector<std::string> Verifier::run() {
   for (const auto& [serial, file] : engine_.files_) check_file(*file);
   check_rmp();
   check_memory();
+  if (engine_.pool_.size() != 0) check_pool();
   check_counters();
   check_kinds();
   return problems_;

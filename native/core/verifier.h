@@ -1,5 +1,5 @@
-// Recounts an engine from its primary state: who owns each frame, what is marked, mapped and assigned, and every counter that
-// follows from it. Says in words what does not hold; stops naming after the first kMostProblems.
+// Recounts an engine from its primary state: who owns each frame, what is marked, mapped and assigned, and every
+// counter that follows from it. Says in words what does not hold; stops naming after the first kMostProblems.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,10 @@ class Verifier {
   void check_file(const File& file);
   void check_gmem_block(const File& file, uint64_t block);
   void check_copy_block(const File& file, uint64_t block);
+  void check_region(const File& file, uint64_t region);
+  void check_kinds_in_place(const File& file, uint64_t block);
   void check_leaves(const File& file, uint64_t block);
+  void check_pool();
   void check_huge_entry(const File& file, uint64_t block);
   void check_rmp();
   void check_memory();
@@ -39,12 +42,20 @@ class Verifier {
   uint64_t owned_frames_ = 0;
   uint64_t folios_4k_ = 0;
   uint64_t folios_2m_ = 0;
+  uint64_t folios_1g_ = 0;
+  uint64_t unsplit_huge_ = 0;
+  uint64_t split_huge_ = 0;
+  uint64_t retained_ = 0;
+  uint64_t shared_groups_ = 0;
   uint64_t copy_pages_ = 0;
   uint64_t leaves_4k_ = 0;
   uint64_t leaves_2m_ = 0;
+  uint64_t leaves_1g_ = 0;
   uint64_t assigned_ = 0;  // RMP-assigned pages found through files
   uint64_t split_blocks_ = 0;
   uint64_t merged_blocks_ = 0;
+  uint64_t split_regions_ = 0;
+  uint64_t merged_regions_ = 0;
 };
 
 }  // namespace gmem

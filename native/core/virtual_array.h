@@ -25,8 +25,8 @@ class VirtualArray {
   explicit VirtualArray(size_t capacity) : capacity_(capacity) {
     if (capacity == 0) return;
     if (capacity > SIZE_MAX / sizeof(T)) throw std::bad_alloc();
-    void* base = mmap(nullptr, capacity * sizeof(T), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                      -1, 0);
+    void* base =
+        mmap(nullptr, capacity * sizeof(T), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (base == MAP_FAILED) throw std::bad_alloc();
     base_ = static_cast<T*>(base);
   }

@@ -78,7 +78,7 @@ TEST(kind_ranges_at_the_limits) {
 
 void fuzz_kind_map(uint64_t first, uint64_t end, uint64_t purpose) {
   test::Random random(purpose);
-  KindLines lines;
+  FlagLines lines;
   auto map = std::make_unique<KindMap>(lines, run_of(first, end));
   const uint64_t size = end - first;
   std::vector<bool> naive(size, false);
@@ -102,10 +102,10 @@ void fuzz_kind_map(uint64_t first, uint64_t end, uint64_t purpose) {
     CHECK_EQ(map->set(run_of(first + from, first + to), changed), differing);
     CHECK_EQ(map->count_differing(run_of(first + from, first + to), changed), 0U);
     const uint64_t one = random.below(size);
-    CHECK_EQ(map->changed({first + one}), static_cast<bool>(naive[one]));
+    CHECK_EQ(map->flagged({first + one}), static_cast<bool>(naive[one]));
     if (step % 100 != 0) continue;
     std::vector<bool> visited(size, false);
-    map->for_each_changed([&](Run<Gfn> run) {
+    map->for_each_flagged([&](Run<Gfn> run) {
       for (uint64_t gfn = run.first.value; gfn < run.end.value; ++gfn) visited[gfn - first] = true;
     });
     CHECK(visited == naive);
@@ -117,7 +117,7 @@ void fuzz_kind_map(uint64_t first, uint64_t end, uint64_t purpose) {
   }
   map.reset();
   CHECK_EQ(lines.numbers.in_use(), 0U);
-  for (uint32_t line = 0; line < lines.numbers.high_water(); ++line) CHECK(lines.changed[line].none());
+  for (uint32_t line = 0; line < lines.numbers.high_water(); ++line) CHECK(lines.bits[line].none());
 }
 
 TEST(kind_map_fuzz_aligned) { fuzz_kind_map(1024, 1024 + 4 * kBlockPages, 41); }

@@ -100,7 +100,7 @@ class NaiveFrames {
 // Both side by side; every answer is compared.
 class Pair {
  public:
-  explicit Pair(uint64_t blocks) : frames_({blocks * kBlockPages}), naive_(blocks) {}
+  explicit Pair(uint64_t blocks) : frames_({blocks * kBlockPages}, {0}), naive_(blocks) {}
 
   bool take_page(Mobility mobility) {
     Pfn pfn;
@@ -240,7 +240,7 @@ TEST(frames_until_full) {
 // A 2M block is taken from a broken region before a whole one is touched; the cut-short last region is broken from the
 // start.
 TEST(frames_blocks_come_from_broken_regions) {
-  Frames frames({(2 * kRegionBlocks + 3) * uint64_t{kBlockPages}});
+  Frames frames({(2 * kRegionBlocks + 3) * uint64_t{kBlockPages}}, {0});
   Pfn pfn;
   for (uint64_t i = 0; i < 3; ++i) {
     CHECK(frames.take_block(Mobility::kUnmovable, pfn));
@@ -260,7 +260,7 @@ TEST(frames_blocks_come_from_broken_regions) {
 // A block is handed back whole although its frames were taken one by one and in part as the other class: what a merge
 // leaves.
 TEST(frames_block_assembled_from_pages) {
-  Frames frames({2 * kBlockPages});
+  Frames frames({2 * kBlockPages}, {0});
   Pfn pfn;
   CHECK(frames.take_page(Mobility::kMovable, pfn));
   Pfn filler;

@@ -11,7 +11,7 @@ namespace gmem {
 namespace {
 
 TEST(page_lines_run_then_scattered) {
-  PageLines lines;
+  PageLines lines(1 << 16);
   const uint32_t line = lines.take();
   // A run that wraps below zero for page 0: only the present pages count.
   lines.insert(line, 100, {50});
@@ -128,7 +128,7 @@ class PageMapFuzz {
         CHECK_EQ(marked.test(i), naive_[block].pages[i].marked);
       }
       CHECK_EQ(map_.block_empty(block), naive_[block].empty());
-      CHECK_EQ(map_.contiguous(block), naive_[block].contiguous());
+      CHECK_EQ(map_.contiguous(block), naive_[block].huge || naive_[block].contiguous());
       CHECK_EQ(map_.word(block).huge(), naive_[block].huge);
       CHECK_EQ(map_.word(block).ever_split(), naive_[block].split);
       CHECK_EQ(map_.word(block).ever_merged(), naive_[block].merged);
@@ -148,7 +148,7 @@ class PageMapFuzz {
   void fill_huge(uint64_t block) {
     if (block >= whole_ || !at(block).empty()) return;
     const uint64_t pfn_block = random_.below(uint64_t{1} << 23);
-    map_.change(block).set_huge(pfn_block);
+    map_.change(block).set_run(BlockWord::Held::k2m, pfn_block);
     at(block).huge = true;
     for (uint32_t i = 0; i < kBlockPages; ++i) {
       at(block).pages[i].present = true;
@@ -204,11 +204,13 @@ class PageMapFuzz {
     NaiveBlock& naive = at(block);
     if (naive.huge) {
       if (naive.leaf_2m) unmap(block);
-      map_.split_folio(block);
+      map_.split_block(block);
+      map_.change(block).set_ever_split();
       naive.huge = false;
       naive.split = true;
     } else if (naive.contiguous()) {
-      map_.merge_folio(block);
+      map_.merge_block(block, BlockWord::Held::k2m);
+      map_.change(block).set_ever_merged();
       naive.huge = true;
       naive.merged = true;
     }
@@ -217,12 +219,13 @@ class PageMapFuzz {
     NaiveBlock& naive = at(block);
     unmap(block);
     if (naive.huge) {
-      map_.split_folio(block);
+      map_.split_block(block);
+      map_.change(block).set_ever_split();
       naive.huge = false;
       naive.split = true;
     }
-    if (!map_.word(block).has_line()) return;
-    const uint32_t line = map_.word(block).line();
+    if (!map_.word(block).has_line() && !map_.word(block).run()) return;
+    const uint32_t line = map_.open_pages(block);
     const auto end = static_cast<uint32_t>(std::min<uint64_t>(kBlockPages, first + count));
     const Bitmap512 leaving = Bitmap512::range(first, end);
     for (uint32_t i = first; i < end; ++i) {
@@ -257,7 +260,7 @@ class PageMapFuzz {
 
 // Two maps over one store of lines, as a file and its copies are; the second ends inside a block.
 TEST(page_map_fuzz) {
-  PageLines lines;
+  PageLines lines(1 << 16);
   PageMapFuzz file(lines, 4 * kBlockPages, 30);
   PageMapFuzz copies(lines, 2 * kBlockPages + 100, 31);
   for (int step = 0; step < 30000 && !test::failed(); ++step) {
@@ -278,9 +281,9 @@ TEST(page_map_fuzz) {
 
 // Uniform states need no line: marks of a 2M folio fold into the word once they are all set.
 TEST(page_map_folds_lines) {
-  PageLines lines;
+  PageLines lines(1 << 16);
   PageMap map(lines, {2 * kBlockPages});
-  map.change(1).set_huge(3);
+  map.change(1).set_run(BlockWord::Held::k2m, 3);
   for (uint32_t i = 0; i < kBlockPages; ++i) {
     CHECK_EQ(map.word(1).all_marked(), false);
     lines.marked(map.open_line(1)).set(i);
@@ -290,15 +293,15 @@ TEST(page_map_folds_lines) {
   CHECK(map.word(1).all_marked());
   CHECK_EQ(map.word(1).pfn_block(), 3U);
   CHECK_EQ(lines.metadata_bytes(), 0U);
-  map.split_folio(1);
+  map.split_block(1);
   CHECK(map.marked_bits(1).all());
   CHECK(map.contiguous(1));
-  map.merge_folio(1);
+  map.merge_block(1, BlockWord::Held::k2m);
   CHECK(map.word(1).all_marked() && map.word(1).huge() && !map.word(1).has_line());
 }
 
 TEST(page_map_next_touched_on_absurd_sizes) {
-  PageLines lines;
+  PageLines lines(1 << 16);
   // A file of 2^53 bytes: 2^32 blocks.
   PageMap map(lines, {uint64_t{1} << 41});
   const uint64_t end = uint64_t{1} << 32;
@@ -324,7 +327,7 @@ TEST(page_map_next_touched_on_absurd_sizes) {
 }
 
 TEST(page_map_refuses_what_no_address_space_holds) {
-  PageLines lines;
+  PageLines lines(1 << 16);
   bool refused = false;
   try {
     const PageMap map(lines, {uint64_t{1} << 60});

@@ -94,16 +94,17 @@ const Damage kDamages[] = {
        used = used + Pages{1};
      }},
     {"is free", [](Damaged& d) { d.frames().give_page(d.pfn(1, 9), Mobility::kUnmovable); }},
-    {"is beyond host memory", [](Damaged& d) { d.pages().change(0).set_huge(1 << 20); }},
-    {"has a second owner", [](Damaged& d) { d.pages().change(5).set_huge(d.pfn(2).block()); }},
-    {"a 2M folio reaches beyond the file", [](Damaged& d) { d.pages().change(7).set_huge(d.pfn(5).block()); }},
+    {"is beyond host memory", [](Damaged& d) { d.pages().change(0).set_run(BlockWord::Held::k2m, 1 << 20); }},
+    {"has a second owner", [](Damaged& d) { d.pages().change(5).set_run(BlockWord::Held::k2m, d.pfn(2).block()); }},
+    {"a huge folio reaches beyond the file",
+     [](Damaged& d) { d.pages().change(7).set_run(BlockWord::Held::k2m, d.pfn(5).block()); }},
     {"a page is marked but absent", [](Damaged& d) { d.lines().marked(d.pages().open_line(4)).set(3); }},
     {"poisoned but absent", [](Damaged& d) { d.pages().poison(Index::of_block(4, 3)); }},
     {"a leaf, but no slot", [](Damaged& d) { d.lines().leaves(d.pages().open_line(5)).set(3); }},
     {"a leaf to an absent page", [](Damaged& d) { d.lines().leaves(d.pages().open_line(4)).set(3); }},
     {"a leaf to an absent page", [](Damaged& d) { d.pages().change(4).set_leaf_2m(true); }},
     {"a leaf to a page that is not prepared", [](Damaged& d) { d.lines().marked(d.pages().word(1).line()).clear(3); }},
-    {"a 2M leaf larger than folio", [](Damaged& d) { d.pages().change(1).set_leaf_2m(true); }},
+    {"a leaf larger than folio", [](Damaged& d) { d.pages().change(1).set_leaf_2m(true); }},
     {"4K leaves under a 2M leaf", [](Damaged& d) { d.pages().change(1).set_leaf_2m(true); }},
     {"a bound gfn's kind is kept twice",
      [](Damaged& d) {
@@ -115,14 +116,14 @@ const Damage kDamages[] = {
     {"marked, but not assigned in the RMP", [](Damaged& d) { d.rmp().make_shared_2m(d.pfn(0)); }},
     {"a private leaf the RMP does not allow",
      [](Damaged& d) { d.rmp().make_private_2m(d.pfn(0), Gfn::of_block(9), 1); }},
-    {"a 2M leaf larger than folio, slot, kinds or RMP allow", [](Damaged& d) { d.rmp().psmash(d.pfn(0)); }},
+    {"a leaf larger than folio, slot, kinds or RMP allow", [](Damaged& d) { d.rmp().psmash(d.pfn(0)); }},
     {"covers pages that are not one run of the block",
      [](Damaged& d) {
        const Pfn first = d.pfn(1);
        d.rmp().psmash(first);
        for (uint32_t i = 0; i < kBlockPages; ++i) d.rmp().make_shared_4k(first + Pages{i});
        d.rmp().make_private_2m(first, Gfn::of_block(1), 1);
-       Bitmap512& present = d.lines().present(d.pages().word(1).line());
+       Bitmap512& present = d.lines().present(d.pages().open_pages(1));
        present.clear(8);
      }},
     {"is neither owned nor an orphan", [](Damaged& d) { d.pins().pin(1, {0}, Pfn::of_block(31)); }},
@@ -163,7 +164,7 @@ TEST(verifier_names_every_damage) {
 TEST(verifier_stops_naming) {
   Damaged engine;
   // 512 pages, each with a second owner and a guest that is not its own.
-  engine.pages().change(0).set_huge(engine.pfn(1).block());
+  engine.pages().change(0).set_run(BlockWord::Held::k2m, engine.pfn(1).block());
   CHECK_EQ(engine.engine().verify().size(), 64U);
 }
 

@@ -1,0 +1,264 @@
+// Conversion in place (docs/semantics-designs.md section 18) and what the host table of shared parts would hold
+// (section 20).
+#include <algorithm>
+#include <bit>
+#include <vector>
+
+#include "core/engine.h"
+#include "core/outcome.h"
+
+namespace gmem {
+
+using spec::Counter;
+
+// A run of blocks in which a conversion changed kinds.
+struct Engine::ChangedBlocks {
+  File* file;
+  uint64_t first;
+  uint64_t end;
+};
+
+// One convert op on its way.
+struct Engine::Conversion {
+  bool to_private;
+  spec::Content content;
+  uint64_t changed = 0;
+  uint64_t splits = 0;
+  uint64_t merges = 0;
+  Index refused{0};  // first offending index of a failing piece
+  std::vector<ChangedBlocks> blocks = {};
+};
+
+bool Engine::content_supported(const Vm& vm, spec::Content content, bool to_private) const {
+  switch (content) {
+    case spec::Content::kZero:
+      return !to_private;
+    case spec::Content::kPreserve:
+      return arch_ == spec::Arch::kNone || arch_ == spec::Arch::kPkvm || (to_private && !vm.finalized);
+    default:
+      return true;
+  }
+}
+
+// Runs of 64 indexes of the block that hold a shared one.
+uint64_t Engine::shared_groups(const File& file, uint64_t block) const {
+  const Bitmap512 shared = and_not(block_mask(file.all(), block), private_bits(file, block));
+  uint64_t groups = 0;
+  for (const uint64_t word : shared.words) groups += word != 0;
+  return groups;
+}
+
+Engine::Errno Engine::check_to_private(Conversion& conversion, File& file, Run<Index> piece) {
+  const bool on = conversion.to_private != file.initially_private;
+  if (natural_) {
+    const auto recorded = file.shared_ranges.find(piece.first.value);
+    if (recorded == file.shared_ranges.end() || recorded->second != piece.end.value) {
+      for (uint64_t block = piece.first.block(); block <= (piece.end - Pages{1}).block(); ++block) {
+        const uint32_t i = file.changed_kinds->differing(block, block_mask(piece, block), on).next_set(0);
+        if (i == kBlockPages) continue;
+        conversion.refused = Index::of_block(block, i);
+        return spec::kEINVAL;
+      }
+    }
+  }
+  if (!pins_.any()) return spec::kOk;
+  bool refused = false;
+  for (uint64_t block = piece.first.block(); block <= (piece.end - Pages{1}).block(); ++block) {
+    const Bitmap512 turning = file.changed_kinds->differing(block, block_mask(piece, block), on);
+    for (uint32_t i = turning.next_set(0); i < kBlockPages; i = turning.next_set(i + 1)) {
+      const Index index = Index::of_block(block, i);
+      const bool speculative = pins_.referenced(file.serial, index);
+      if (!speculative && !(file.pages.present(index) && pins_.pinned(file.pages.pfn(index)))) continue;
+      if (!refused) conversion.refused = index;
+      refused = true;
+      if (speculative) pins_.attempt(file.serial, {index, index + Pages{1}});
+    }
+  }
+  if (!refused) return spec::kOk;
+  count(Counter::kConvertEagain);
+  return spec::kEAGAIN;
+}
+
+// Every folio that must be split can be: no reference on it, and vmemmap for all of them together.
+Engine::Errno Engine::check_to_shared(Conversion& conversion, File& file, Run<Index> piece) {
+  if (natural_) return spec::kOk;
+  const bool on = conversion.to_private != file.initially_private;
+  uint64_t huge_pages = 0;
+  uint64_t checked_end = 0;  // blocks below belong to folios already checked
+  for (uint64_t block = piece.first.block(); block <= (piece.end - Pages{1}).block(); ++block) {
+    const BlockWord word = file.pages.word(block);
+    if (!word.huge() || block < checked_end) continue;
+    if (file.changed_kinds->differing(block, block_mask(piece, block), on).none()) continue;
+    const uint64_t first = folio_first_block(word, block);
+    checked_end = first + folio_blocks(word);
+    conversion.refused = std::max(Index::of_block(first), piece.first);
+    if (refuse_split(file, block)) {
+      count(Counter::kConvertEagain);
+      return spec::kEAGAIN;
+    }
+    if (word.folio_order() == huge_order_ && !vmemmap_available(++huge_pages)) return spec::kENOMEM;
+  }
+  return spec::kOk;
+}
+
+void Engine::convert_content(File& file, uint64_t block, const Bitmap512& pages, spec::Content content) {
+  constexpr uint8_t kScrambled = 0xA5;
+  const bool preserve = content == spec::Content::kPreserve || arch_ == spec::Arch::kPkvm;
+  const bool huge = file.pages.word(block).huge();
+  for (uint32_t i = pages.next_set(0); i < kBlockPages; i = pages.next_set(i + 1)) {
+    const Index index = Index::of_block(block, i);
+    if (file.pages.poisoned(index)) continue;
+    const Pfn pfn = file.pages.pfn(index);
+    if (content == spec::Content::kZero) {
+      arena_.clear_page(pfn);
+      count(Counter::kPagesCleared);
+    } else if (preserve) {
+      if (!file.pages.marked(index)) {
+        arena_.clear_page(pfn);
+        count(Counter::kPagesCleared);
+      }
+    } else if (!arena_.write(pfn, 0, kPageBytes, kScrambled, huge)) {
+      arena_.clear_page(pfn);
+    }
+    mark_page(file, index);
+  }
+}
+
+Engine::Errno Engine::convert_piece(Conversion& conversion, File& file, Run<Index> piece) {
+  conversion.refused = piece.first;
+  if (!file.open) return spec::kEBADF;
+  ShareMap& kinds = *file.changed_kinds;
+  const bool on = conversion.to_private != file.initially_private;
+  if (kinds.count_differing(piece, on) == 0) return spec::kOk;
+  const Errno error =
+      conversion.to_private ? check_to_private(conversion, file, piece) : check_to_shared(conversion, file, piece);
+  if (error != spec::kOk) return error;
+
+  Run<Index> open_range{Index{0}, Index{0}};  // natural, to shared: the maximal run being collected
+  const auto record = [&]() {
+    if (!open_range.empty()) file.shared_ranges[open_range.first.value] = open_range.end.value;
+  };
+  for (uint64_t block = piece.first.block(); block <= (piece.end - Pages{1}).block(); ++block) {
+    const Bitmap512 turning = kinds.differing(block, block_mask(piece, block), on);
+    if (turning.none()) continue;
+    if (conversion.blocks.empty() || conversion.blocks.back().file != &file || conversion.blocks.back().end != block) {
+      conversion.blocks.push_back({&file, block, block});
+    }
+    conversion.blocks.back().end = block + 1;
+    const uint64_t groups = shared_groups(file, block);
+    conversion.changed += kinds.set(block, turning, on);
+    file.shared_groups = file.shared_groups - groups + shared_groups(file, block);
+    shared_groups_ = shared_groups_ - groups + shared_groups(file, block);
+    for (uint32_t i = turning.next_set(0); natural_ && !conversion.to_private && i < kBlockPages;) {
+      const uint32_t end = turning.next_clear(i);
+      if (open_range.end != Index::of_block(block, i) || open_range.empty()) {
+        record();
+        open_range.first = Index::of_block(block, i);
+      }
+      open_range.end = Index::of_block(block, end);
+      i = turning.next_set(end);
+    }
+    if (!one_table_) zap_block(file.pages, block, turning);
+    const Bitmap512 present = file.pages.present_bits(block) & turning;
+    if (!conversion.to_private && !present.none()) {
+      if (snp_) share_in_rmp(file, block, present);
+      if (!natural_) split_for_shared(file, block, present, conversion.splits);
+    }
+    convert_content(file, block, present, conversion.content);
+  }
+  record();
+  if (natural_ && conversion.to_private) file.shared_ranges.erase(piece.first.value);
+  if (conversion.to_private) prepare_early(file, piece);
+  return spec::kOk;
+}
+
+// Every huge range with a changed page is merged if it can be; with 1G folios split minimally, its 2M blocks first.
+uint64_t Engine::merge_eagerly(const std::vector<ChangedBlocks>& changed) {
+  uint64_t merged = 0;
+  if (huge_order_ == kOrder2m || knobs_.split_to == spec::SplitTo::kMinimal) {
+    for (const auto& [file, first, end] : changed) {
+      for (uint64_t block = first; block < end; ++block) {
+        if (!file->block_inside(block) || !block_mergeable(*file, block) || folio_referenced(*file, block, 1)) continue;
+        merge_2m(*file, block);
+        ++merged;
+      }
+    }
+  }
+  if (huge_order_ != kOrder1g) return merged;
+  for (const auto& [file, first, end] : changed) {
+    for (uint64_t region = first / kRegionBlocks; region * kRegionBlocks < end; ++region) {
+      if (!region_mergeable(*file, region) || folio_referenced(*file, region * kRegionBlocks, kRegionBlocks)) continue;
+      merge_1g(*file, region);
+      ++merged;
+    }
+  }
+  return merged;
+}
+
+Engine::Errno Engine::convert_in_place(Vm& vm, Run<Gfn> run, bool to_private, spec::Content content, Outcome& out) {
+  Conversion conversion{to_private, content};
+  Errno error = spec::kOk;
+  const Slot* failing = nullptr;
+  for (size_t i = vm.first_slot_above(run.first); i < vm.by_gfn.size() && vm.by_gfn[i]->gfns.first < run.end; ++i) {
+    Slot& slot = *vm.by_gfn[i];
+    error = convert_piece(conversion, *slot.file, slot.indexes_of(slot.gfns.clipped_to(run)));
+    if (error == spec::kOk) continue;
+    failing = &slot;
+    break;
+  }
+  if (to_private && knobs_.merge == spec::Merge::kEager) {
+    conversion.merges = merge_eagerly(conversion.blocks);
+  }
+  count(Counter::kConvertedPages, conversion.changed);
+  set_value(out, spec::kConvertChanged, static_cast<double>(conversion.changed));
+  set_value(out, spec::kConvertSplit, static_cast<double>(conversion.splits));
+  set_value(out, spec::kConvertMerged, static_cast<double>(conversion.merges));
+  if (failing != nullptr) {
+    const Gfn gfn = failing->gfn_of(conversion.refused);
+    set_value(out, spec::kConvertGpa, static_cast<double>(Pages{gfn.value}.bytes()));
+  }
+  return error;
+}
+
+void Engine::count_host_leaves(double* into) const {
+  if (!natural_) return;
+  uint64_t leaves[3] = {0, 0, 0};
+  constexpr uint32_t kOrders[3] = {kOrder4k, kOrder2m, kOrder1g};
+  // Cuts a run of shared pages from its start into the largest aligned pieces that fit into it and into one folio.
+  const auto cut = [&](const File& file, Run<Index> run) {
+    while (!run.empty()) {
+      const uint32_t folio = file.pages.word(run.first.block()).folio_order();
+      int size = 2;
+      while (size > 0 && (kOrders[size] > folio || (run.first.value & ((uint64_t{1} << kOrders[size]) - 1)) != 0 ||
+                          run.size().value < uint64_t{1} << kOrders[size])) {
+        --size;
+      }
+      ++leaves[size];
+      run.first = run.first + Pages{uint64_t{1} << kOrders[size]};
+    }
+  };
+  for (const File* file : files_by_id_) {
+    if (file == nullptr) continue;
+    Run<Index> open_run{Index{0}, Index{0}};
+    const uint64_t end = file->pages.blocks();
+    for (uint64_t block = file->pages.next_touched(0, end); block < end;
+         block = file->pages.next_touched(block + 1, end)) {
+      const Bitmap512 shared = and_not(file->pages.present_bits(block), private_bits(*file, block));
+      for (uint32_t i = shared.next_set(0); i < kBlockPages;) {
+        const uint32_t stop = shared.next_clear(i);
+        if (open_run.end != Index::of_block(block, i)) {
+          cut(*file, open_run);
+          open_run.first = Index::of_block(block, i);
+        }
+        open_run.end = Index::of_block(block, stop);
+        i = shared.next_set(stop);
+      }
+    }
+    cut(*file, open_run);
+  }
+  into[static_cast<size_t>(Counter::kHostLeaves4k)] = static_cast<double>(leaves[0]);
+  into[static_cast<size_t>(Counter::kHostLeaves2m)] = static_cast<double>(leaves[1]);
+  into[static_cast<size_t>(Counter::kHostLeaves1g)] = static_cast<double>(leaves[2]);
+}
+
+}  // namespace gmem
