@@ -6,6 +6,7 @@ import { Command } from 'commander';
 import { PACKAGE } from '../version.js';
 import { checkCommand } from './check.js';
 import { compareCommand } from './compare.js';
+import { conformCommand } from './conform.js';
 import { convertCommand } from './convert.js';
 import { EXIT, type ExitCode, reportError, UsageError } from './exit.js';
 import { unknownName } from './options.js';
@@ -22,9 +23,15 @@ async function main(args: readonly string[]): Promise<ExitCode> {
   const done: Done = (said) => {
     code = said;
   };
-  const verbs = [compareCommand, replayCommand, checkCommand, convertCommand, policiesCommand, versionCommand].map(
-    (make) => make(done),
-  );
+  const verbs = [
+    compareCommand,
+    replayCommand,
+    checkCommand,
+    convertCommand,
+    conformCommand,
+    policiesCommand,
+    versionCommand,
+  ].map((make) => make(done));
   const program = new Command('gmem')
     .description('Runs, measures and compares the designs for guest_memfd (gmem) on simulated guests.')
     .version(`${PACKAGE.name} ${PACKAGE.version}`, '-V, --version')

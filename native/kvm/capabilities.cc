@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "kvm/control.h"
 #include "kvm/guest.h"
 #include "kvm/uapi.h"
 #include "spec.gen.h"
@@ -29,9 +30,9 @@ unsigned physical_bits(int vm_fd) {
     region.guest_physical = (uint64_t{1} << bits) - kPage;
     region.size = kPage;
     region.user_address = reinterpret_cast<uint64_t>(page.get());
-    if (::ioctl(vm_fd, kSetUserMemoryRegion2, &region) != 0) continue;
+    if (control(vm_fd, kSetUserMemoryRegion2, &region) != 0) continue;
     region.size = 0;
-    (void)::ioctl(vm_fd, kSetUserMemoryRegion2, &region);
+    (void)control(vm_fd, kSetUserMemoryRegion2, &region);
     return bits;
   }
   return 0;
@@ -44,7 +45,7 @@ int try_vcpu(int kvm_fd, int vm_fd, const Capabilities& caps) {
   CreateGuestMemfd create{};
   create.size = kPage;
   create.flags = flags;
-  const Fd file(::ioctl(vm_fd, kCreateGuestMemfd, &create));
+  const Fd file(control(vm_fd, kCreateGuestMemfd, &create));
   if (!file) return errno;
   file.close_on_exec();
   MemoryRegion region{};
@@ -52,7 +53,7 @@ int try_vcpu(int kvm_fd, int vm_fd, const Capabilities& caps) {
   region.guest_physical = 1u << 20;
   region.size = kPage;
   region.gmem_fd = static_cast<uint32_t>(file.get());
-  if (::ioctl(vm_fd, kSetUserMemoryRegion2, &region) != 0) return errno;
+  if (control(vm_fd, kSetUserMemoryRegion2, &region) != 0) return errno;
   Guest guest;
   if (const int error = guest.open(kvm_fd, vm_fd, caps.physical_bits); error != 0) return error;
   if (const int error = guest.settle(caps.slots - 1, uint64_t{1} << (caps.physical_bits - 1)); error != 0) return error;
@@ -72,12 +73,12 @@ Capabilities probe(Fd& kvm_fd) {
 #else
   kvm_fd = Fd(::open("/dev/kvm", O_RDWR | O_CLOEXEC));
   if (!kvm_fd) return without(caps, "/dev/kvm", errno);
-  caps.api_version = ::ioctl(kvm_fd.get(), KVM_GET_API_VERSION, 0);
+  caps.api_version = control(kvm_fd.get(), KVM_GET_API_VERSION, 0);
   if (caps.api_version != KVM_API_VERSION) return without(caps, "KVM_GET_API_VERSION 12", EOPNOTSUPP);
-  const Fd vm(::ioctl(kvm_fd.get(), KVM_CREATE_VM, 0));
+  const Fd vm(control(kvm_fd.get(), KVM_CREATE_VM, 0));
   if (!vm) return without(caps, "KVM_CREATE_VM", errno);
   vm.close_on_exec();
-  const auto has = [&](int capability) { return ::ioctl(vm.get(), KVM_CHECK_EXTENSION, capability); };
+  const auto has = [&](int capability) { return control(vm.get(), KVM_CHECK_EXTENSION, capability); };
   if (has(kCapUserMemory2) <= 0) return without(caps, "KVM_CAP_USER_MEMORY2", EOPNOTSUPP);
   if (has(kCapGuestMemfd) <= 0) return without(caps, "KVM_CAP_GUEST_MEMFD", EOPNOTSUPP);
   const int flags = has(kCapGuestMemfdFlags);

@@ -76,13 +76,14 @@ bool Engine::charge(Intervals& resident, uint64_t start, uint64_t end) {
   return true;
 }
 
-// The pages of every slot from `gpa` on, up to the first hole: the guest gets no further.
-bool Engine::charge_guest(Machine& machine, uint64_t gpa, uint64_t size) {
+// The pages of every slot from `gpa` on, up to the first hole or closed file: no access gets further.
+bool Engine::charge_slots(Machine& machine, uint64_t gpa, uint64_t size) {
   const uint64_t end = gpa + size;
   for (uint64_t at = gpa; at < end;) {
     const Slot* slot = machine.slot_at(at);
     if (slot == nullptr) return true;
     const uint64_t to = std::min(end, slot->end());
+    if (slot->file->mappable() && !slot->file->fd) return true;
     const uint64_t first = slot->file_offset(at) / kPage * kPage;
     const uint64_t last = (slot->file_offset(to - 1) / kPage + 1) * kPage;
     Intervals& resident = slot->file->mappable() ? slot->file->resident : slot->file->copy_resident;

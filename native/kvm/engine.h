@@ -72,9 +72,12 @@ class Engine {
   CopyResult vmm_page(Slot& slot, uint64_t gpa, uint64_t size, bool write, uint8_t byte, Sameness& seen);
   // Reserves [start, end) of a file's contents. False: that would be above the limit.
   bool charge(Intervals& resident, uint64_t start, uint64_t end);
-  bool charge_guest(Machine& machine, uint64_t gpa, uint64_t size);
+  bool charge_slots(Machine& machine, uint64_t gpa, uint64_t size);
   uint64_t resident_total() const;
+  enum class Which : uint8_t { kOldest, kNewest };
   int pin_page(GmemFile& file, uint64_t index);
+  // False when the page has no reference.
+  bool unpin_page(GmemFile& file, uint64_t index, Which which);
   // The slot that shows this offset of a file; nullptr when none does.
   Slot* slot_of_index(const GmemFile& file, uint64_t offset);
 

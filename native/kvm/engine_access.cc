@@ -67,7 +67,7 @@ OutcomeRecord Engine::guest(const OpRecord& op, Action action, uint64_t fixed_si
   const bool cut = beyond && bound == end;
   const bool touches = action == Action::kTouchRead || action == Action::kTouchWrite;
   const int done_at = touches ? spec::kTouchDone : spec::kGuestReadDone;
-  if (!charge_guest(*vm, from, bytes)) {
+  if (!charge_slots(*vm, from, bytes)) {
     Outcome out = answer(ENOMEM);
     value(out, done_at, 0);
     return out;
@@ -156,6 +156,9 @@ OutcomeRecord Engine::vmm(const OpRecord& op, bool write) {
   const int64_t gpa = integer(op.address);
   Sameness seen;
   uint64_t done = 0;
+  if (gpa >= 0 && !charge_slots(*vm, static_cast<uint64_t>(gpa), static_cast<uint64_t>(size))) {
+    return data_answer(ENOMEM, 0, write, seen);
+  }
   while (done < static_cast<uint64_t>(size)) {
     const int64_t at = gpa + static_cast<int64_t>(done);
     Slot* const slot = at < 0 ? nullptr : vm->slot_at(static_cast<uint64_t>(at));

@@ -45,6 +45,21 @@ int Engine::pin_page(GmemFile& of, uint64_t index) {
   return 0;
 }
 
+bool Engine::unpin_page(GmemFile& of, uint64_t index, Which which) {
+  const auto at = of.pins.find(index);
+  if (at == of.pins.end()) return false;
+  std::deque<uint32_t>& numbers = at->second;
+  if (which == Which::kOldest) {
+    pins_.unpin(numbers.front());
+    numbers.pop_front();
+  } else {
+    pins_.unpin(numbers.back());
+    numbers.pop_back();
+  }
+  if (numbers.empty()) of.pins.erase(at);
+  return true;
+}
+
 Slot* Engine::slot_of_index(const GmemFile& of, uint64_t offset) {
   const auto it = machines_.find(of.vm);
   return it == machines_.end() ? nullptr : it->second->slot_of(of, offset);
@@ -64,7 +79,11 @@ OutcomeRecord Engine::pin(const OpRecord& op) {
   const auto first = static_cast<uint64_t>(offset / kPage);
   const uint64_t pages = static_cast<uint64_t>(size / kPage);
   for (uint64_t i = 0; i < pages; ++i) {
-    if (const int error = pin_page(of, first + i); error != 0) return pages_answer(error, i);
+    const int error = pin_page(of, first + i);
+    // What only this machine has too little of leaves nothing half done.
+    while (error == ENOMEM && i > 0) unpin_page(of, first + --i, Which::kNewest);
+    if (of.pins.empty()) pinned_.erase(it->second);
+    if (error != 0) return pages_answer(error, i);
     pinned_.insert(it->second);
   }
   return answer(0);
@@ -83,11 +102,7 @@ OutcomeRecord Engine::unpin(const OpRecord& op) {
   const uint64_t pages = static_cast<uint64_t>(size / kPage);
   uint64_t done = 0;
   for (; done < pages; ++done) {
-    const auto at = of->pins.find(first + done);
-    if (at == of->pins.end()) break;
-    pins_.unpin(at->second.front());
-    at->second.pop_front();
-    if (at->second.empty()) of->pins.erase(at);
+    if (!unpin_page(*of, first + done, Which::kOldest)) break;
   }
   if (of->pins.empty()) pinned_.erase(of);
   return done == pages ? answer(0) : pages_answer(EINVAL, done);

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <memory>
 
+#include "kvm/control.h"
 #include "kvm/uapi.h"
 #include "spec.gen.h"
 
@@ -50,22 +51,22 @@ kvm_segment user_segment(uint16_t selector, uint8_t type, bool code) {
 int set_cpuid(int kvm_fd, int vcpu_fd, unsigned physical_bits) {
   auto cpuid = std::make_unique<Cpuid>();
   cpuid->count = kCpuidEntries;
-  if (::ioctl(kvm_fd, kGetSupportedCpuid, cpuid.get()) != 0) return errno;
+  if (control(kvm_fd, kGetSupportedCpuid, cpuid.get()) != 0) return errno;
   for (uint32_t i = 0; i < cpuid->count; ++i) {
     CpuidEntry& entry = cpuid->entries[i];
     if (entry.function == 0x80000008) entry.eax = (entry.eax & ~0xff00ffu) | physical_bits;
   }
-  return ::ioctl(vcpu_fd, kSetCpuid2, cpuid.get()) == 0 ? 0 : errno;
+  return control(vcpu_fd, kSetCpuid2, cpuid.get()) == 0 ? 0 : errno;
 }
 
 }  // namespace
 
 int Guest::open(int kvm_fd, int vm_fd, unsigned physical_bits) {
   vm_fd_ = vm_fd;
-  vcpu_ = Fd(::ioctl(vm_fd, KVM_CREATE_VCPU, 0));
+  vcpu_ = Fd(control(vm_fd, KVM_CREATE_VCPU, 0));
   if (!vcpu_) return errno;
   vcpu_.close_on_exec();
-  const int bytes = ::ioctl(kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
+  const int bytes = control(kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
   if (bytes < 0) return errno;
   run_page_ = Mapping::shared(vcpu_.get(), static_cast<uint64_t>(bytes), 0);
   if (!run_page_) return errno;
@@ -81,7 +82,7 @@ int Guest::place() {
   region.guest_physical = home_;
   region.size = kMemoryBytes;
   region.user_address = reinterpret_cast<uint64_t>(memory_.get());
-  if (::ioctl(vm_fd_, kSetUserMemoryRegion2, &region) != 0) return errno;
+  if (control(vm_fd_, kSetUserMemoryRegion2, &region) != 0) return errno;
   settled_ = true;
   write_home();
   return 0;
@@ -92,7 +93,7 @@ int Guest::unplace() {
   settled_ = false;
   MemoryRegion region{};
   region.slot = slot_;
-  return ::ioctl(vm_fd_, kSetUserMemoryRegion2, &region) == 0 ? 0 : errno;
+  return control(vm_fd_, kSetUserMemoryRegion2, &region) == 0 ? 0 : errno;
 }
 
 int Guest::settle(uint32_t slot, uint64_t home) {
@@ -158,7 +159,7 @@ bool Guest::map_gib(uint64_t gpa, uint64_t& virtual_address) {
 
 int Guest::set_special_registers() {
   kvm_sregs sregs;
-  if (::ioctl(vcpu_.get(), KVM_GET_SREGS, &sregs) != 0) return errno;
+  if (control(vcpu_.get(), KVM_GET_SREGS, &sregs) != 0) return errno;
   sregs.cr0 = 0x80050033;  // PG, AM, WP, NE, ET, MP, PE
   sregs.cr3 = home_ + kTopTable * kPage;
   sregs.cr4 = 0x20;    // PAE
@@ -170,7 +171,7 @@ int Guest::set_special_registers() {
   sregs.ldt.unusable = 1;
   sregs.tr.present = 1;
   sregs.tr.type = 0xb;
-  return ::ioctl(vcpu_.get(), KVM_SET_SREGS, &sregs) == 0 ? 0 : errno;
+  return control(vcpu_.get(), KVM_SET_SREGS, &sregs) == 0 ? 0 : errno;
 }
 
 GuestAnswer Guest::run(Action action, uint64_t gpa, uint64_t size, uint8_t byte) {
@@ -217,9 +218,9 @@ GuestAnswer Guest::run_piece(Action action, uint64_t gpa, uint64_t size, uint8_t
 // answer of a load to whatever load comes first. A string instruction would exit once for every byte it still has.
 void Guest::finish_access() {
   kvm_regs regs;
-  if (::ioctl(vcpu_.get(), KVM_GET_REGS, &regs) == 0 && regs.rcx > 1) {
+  if (control(vcpu_.get(), KVM_GET_REGS, &regs) == 0 && regs.rcx > 1) {
     regs.rcx = 1;
-    (void)::ioctl(vcpu_.get(), KVM_SET_REGS, &regs);
+    (void)control(vcpu_.get(), KVM_SET_REGS, &regs);
   }
   run_->immediate_exit = 1;
   for (int i = 0; i < kMostExitsOfOneAccess && ::ioctl(vcpu_.get(), KVM_RUN, 0) == 0; ++i) {
@@ -242,7 +243,7 @@ GuestAnswer Guest::enter(Action action, uint64_t virtual_address, uint64_t gpa, 
   regs.rcx = count;
   regs.rax = byte;
   regs.rbx = door_virtual_;
-  if (::ioctl(vcpu_.get(), KVM_SET_REGS, &regs) != 0) {
+  if (control(vcpu_.get(), KVM_SET_REGS, &regs) != 0) {
     out.errno_number = errno;
     return out;
   }
@@ -257,7 +258,7 @@ GuestAnswer Guest::enter(Action action, uint64_t virtual_address, uint64_t gpa, 
   if (error == 0 && reason == KVM_EXIT_MMIO && run_->mmio.phys_addr == home_ + kMemoryBytes) {
     out.byte = run_->mmio.data[0];
     if (action != Action::kCompare) return out;
-    out.errno_number = ::ioctl(vcpu_.get(), KVM_GET_REGS, &regs) == 0 ? 0 : errno;
+    out.errno_number = control(vcpu_.get(), KVM_GET_REGS, &regs) == 0 ? 0 : errno;
     out.mixed = (regs.rdx & 1) != 0;
     return out;
   }
@@ -279,7 +280,7 @@ GuestAnswer Guest::enter(Action action, uint64_t virtual_address, uint64_t gpa, 
     std::memcpy(&fault, &run_->mmio, sizeof fault);
     out.memory_fault = true;
     out.at = fault.guest_physical;
-  } else if (::ioctl(vcpu_.get(), KVM_GET_REGS, &regs) == 0) {
+  } else if (control(vcpu_.get(), KVM_GET_REGS, &regs) == 0) {
     out.at = gpa + (regs.rdi - virtual_address);
   }
   return out;

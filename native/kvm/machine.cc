@@ -2,6 +2,7 @@
 
 #include <cerrno>
 
+#include "kvm/control.h"
 #include "kvm/uapi.h"
 
 namespace gmem::kvm {
@@ -21,7 +22,7 @@ bool overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size) { return 
 int Machine::open(int kvm_fd, const Capabilities& caps) {
   kvm_fd_ = kvm_fd;
   caps_ = &caps;
-  vm_ = Fd(::ioctl(kvm_fd, KVM_CREATE_VM, 0));
+  vm_ = Fd(control(kvm_fd, KVM_CREATE_VM, 0));
   if (!vm_) return errno;
   vm_.close_on_exec();
   return 0;
@@ -31,7 +32,7 @@ int Machine::create_file(uint64_t size, uint64_t flags, Fd& out) {
   CreateGuestMemfd create{};
   create.size = size;
   create.flags = flags;
-  out = Fd(::ioctl(vm_.get(), kCreateGuestMemfd, &create));
+  out = Fd(control(vm_.get(), kCreateGuestMemfd, &create));
   if (!out) return errno;
   out.close_on_exec();
   return 0;
@@ -74,7 +75,7 @@ int Machine::bind(uint32_t slot, int64_t gpa, int64_t size, int64_t offset, cons
   region.size = static_cast<uint64_t>(size);
   region.gmem_offset = static_cast<uint64_t>(offset);
   region.gmem_fd = static_cast<uint32_t>(file != nullptr && file->fd ? file->fd.get() : -1);
-  if (::ioctl(vm_.get(), kSetUserMemoryRegion2, &region) != 0) return errno;
+  if (control(vm_.get(), kSetUserMemoryRegion2, &region) != 0) return errno;
 
   if (size == 0) {
     const auto it = slots_.find(slot);

@@ -45,7 +45,11 @@ int Pins::open() {
   if (!ring) return errno;
   ring.close_on_exec();
   const RegisterTable table{.count = kMost, .flags = kSparse, .reserved = 0, .data = 0, .tags = 0};
-  if (::syscall(kRegister, ring.get(), kRegisterBuffers2, &table, sizeof table) != 0) return errno;
+  long made;
+  do {
+    made = ::syscall(kRegister, ring.get(), kRegisterBuffers2, &table, sizeof table);
+  } while (made < 0 && errno == EINTR);
+  if (made != 0) return errno;
   ring_ = std::move(ring);
   free_.clear();
   for (uint32_t number = kMost; number > 0; --number) free_.push_back(number - 1);
@@ -58,7 +62,10 @@ int Pins::update(uint32_t number, uint8_t* address, uint64_t bytes) {
   update.offset = number;
   update.data = reinterpret_cast<uint64_t>(&page);
   update.count = 1;
-  const long done = ::syscall(kRegister, ring_.get(), kRegisterBuffersUpdate, &update, sizeof update);
+  long done;
+  do {
+    done = ::syscall(kRegister, ring_.get(), kRegisterBuffersUpdate, &update, sizeof update);
+  } while (done < 0 && errno == EINTR);
   return done == 1 ? 0 : errno;
 }
 

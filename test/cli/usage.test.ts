@@ -16,10 +16,10 @@ test('help goes to stdout, exit code 0, and lists the verbs there are', () => {
   assert.equal(code, 0);
   assert.equal(stderr, '');
   const verbs = [...stdout.matchAll(/^ {2}(\w+) .*(?:\[|<|print)/gm)].map((match) => match[1]);
-  assert.deepEqual(verbs.sort(), ['check', 'compare', 'convert', 'help', 'policies', 'replay', 'version']);
+  assert.deepEqual(verbs.sort(), ['check', 'compare', 'conform', 'convert', 'help', 'policies', 'replay', 'version']);
 });
 
-for (const verb of ['compare', 'replay', 'check', 'convert', 'policies', 'version']) {
+for (const verb of ['compare', 'replay', 'check', 'conform', 'convert', 'policies', 'version']) {
   test(`${verb} --help explains itself`, () => {
     const { code, stdout } = gmem([verb, '--help']);
     assert.equal(code, 0);

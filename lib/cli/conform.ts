@@ -1,0 +1,119 @@
+/** `gmem conform [INPUT...]`: the running kernel's guest_memfd against the simulated engines, op by op. */
+import { Command, Option } from 'commander';
+import { type ConformResult, conform, MODELS, type NamedStream } from '../conform/conform.js';
+import { fieldsOf } from '../conform/judge.js';
+import { randomStream } from '../conform/random-stream.js';
+import { SELFTESTS, selftest } from '../conform/selftests.js';
+import { formatOp } from '../ops/jsonl.js';
+import { OpRecords, type RecordFields } from '../ops/records.js';
+import { OpStream } from '../ops/stream.js';
+import { openInput } from '../trace/input.js';
+import { EXIT, type ExitCode, UsageError } from './exit.js';
+import { onInterrupt } from './interrupt.js';
+import type { Done } from './main.js';
+import { oneOf } from './options.js';
+import { writeOut } from './output.js';
+
+const OPS_A_STREAM = 2000;
+const MOST_OPS = 1e9;
+
+interface ConformFlags {
+  ops: number;
+  seed: number;
+  format: 'text' | 'json';
+  quiet: boolean;
+}
+
+export function conformCommand(done: Done): Command {
+  return new Command('conform')
+    .summary('compare the running kernel with the simulated engines')
+    .description(
+      `Runs op streams on the guest_memfd of the running kernel (/dev/kvm) and, under mainline-6.18, on ${Object.keys(MODELS).join(' and ')}, and compares every answer. Prints the shortest stream that shows a difference (exit code 1).`,
+    )
+    .argument('[input...]', "op streams; without: the kernel's selftest tables and random streams")
+    .addOption(new Option('--ops <n>', 'random ops').argParser(count('--ops', MOST_OPS)).default(50_000))
+    .addOption(
+      new Option('--seed <n>', 'seed of the random streams, 32 bits').argParser(count('--seed', 0xffffffff)).default(1),
+    )
+    .addOption(
+      new Option('--format <name>', 'text or json')
+        .argParser(oneOf('--format', ['text', 'json'] as const))
+        .default('text'),
+    )
+    .addOption(new Option('-q, --quiet', 'no progress on stderr').default(false))
+    .addHelpText(
+      'after',
+      '\nExamples:\n  gmem conform\n  gmem conform --ops 1000000 --seed 7\n  gmem conform ops.jsonl',
+    )
+    .action(async (inputs: string[], flags: ConformFlags) => {
+      const streams = inputs.length > 0 ? await given(inputs) : standard(flags);
+      const interruption = onInterrupt(flags.quiet);
+      const terminal = process.stderr.isTTY === true && !flags.quiet;
+      try {
+        const result = await conform(streams, {
+          signal: interruption.signal,
+          onProgress: ({ ops }) => {
+            if (terminal) process.stderr.write(`\r\u001b[K${ops} ops compared`);
+          },
+        });
+        if (terminal) process.stderr.write('\r\u001b[K');
+        await writeOut(flags.format === 'json' ? asJson(result, flags.seed) : asText(result));
+        done(exitCode(result));
+      } finally {
+        interruption.release();
+      }
+    });
+}
+
+function count(option: string, most: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+    if (!(value <= most)) throw new UsageError(`${option}: ${JSON.stringify(text)}. Accepted: 0 to ${most}`);
+    return value;
+  };
+}
+
+async function given(paths: readonly string[]): Promise<NamedStream[]> {
+  const streams: NamedStream[] = [];
+  for (const path of paths) streams.push({ name: path, ops: fieldsOf((await openInput(path)).stream.records) });
+  return streams;
+}
+
+/** Every selftest table, then random streams until there are enough ops. */
+function* standard({ ops, seed }: ConformFlags): Generator<NamedStream> {
+  for (const name of Object.keys(SELFTESTS)) yield { name, ops: fieldsOf(selftest(name)) };
+  for (let left = ops, next = seed; left > 0; left -= OPS_A_STREAM, next = (next + 1) % 2 ** 32) {
+    yield { name: `random stream of seed ${next}`, ops: randomStream(next, Math.min(left, OPS_A_STREAM)) };
+  }
+}
+
+function asText({ streams, ops, answered, interrupted, finding }: ConformResult): string {
+  const sum = `${ops} ops in ${streams} streams, ${answered} answered by the kernel`;
+  if (finding === undefined) return `${interrupted ? 'interrupted: ' : ''}no difference: ${sum}\n`;
+  return [
+    `${finding.model} contradicts the kernel in ${finding.stream} (${sum}). The shortest stream found:`,
+    ...lines(finding.ops),
+    `kernel: ${JSON.stringify(finding.kernel)}`,
+    `${finding.model}: ${JSON.stringify(finding.answer)}`,
+    '',
+  ].join('\n');
+}
+
+function asJson(result: ConformResult, seed: number): string {
+  const { finding, ...sum } = result;
+  const shown =
+    finding === undefined ? null : { ...finding, ops: lines(finding.ops).map((line) => JSON.parse(line) as unknown) };
+  return `${JSON.stringify({ schema: 'gmem.conform/1', seed, ...sum, finding: shown }, null, 2)}\n`;
+}
+
+function lines(ops: readonly RecordFields[]): string[] {
+  const records = new OpRecords(ops.length);
+  for (const fields of ops) records.appendFields(fields);
+  const stream = new OpStream(records);
+  return ops.map((_, i) => formatOp(stream, i));
+}
+
+function exitCode({ finding, interrupted }: ConformResult): ExitCode {
+  if (finding !== undefined) return EXIT.failed;
+  return interrupted ? EXIT.interrupted : EXIT.done;
+}
