@@ -22,9 +22,10 @@ export { type CreateGmemOptions, Gmem, type OpArguments, type OrderInput, Vm } f
 export { type Page, type PageFlag, PageView, type RmpEntry } from './engine/pages.js';
 export type { RunOptions, RunProgress, RunResult } from './engine/run.js';
 export { type Annotations, OpBuilder, type OpInput, type OpInputOf, type Quantity } from './ops/builder.js';
+export type { Notes } from './ops/notes.js';
 export { type Outcome, OutcomeRecords } from './ops/outcomes.js';
 export { OpRecords, type RecordFields } from './ops/records.js';
-export { type Notes, OpStream } from './ops/stream.js';
+export { OpStream } from './ops/stream.js';
 export { type Policy, type PolicyInput, resolvePolicy, unsupportedReason } from './policy/policy.js';
 export { PRESET_NAMES, PRESETS, type Preset, type PresetName } from './policy/presets.js';
 export {

@@ -15,9 +15,10 @@ import {
   type OpName,
   SWITCH_NAMES,
 } from '../spec/ops.js';
+import type { Notes } from './notes.js';
 import { shown } from './problems.js';
 import { blankFields, type RecordFields } from './records.js';
-import type { Notes, OpStream } from './stream.js';
+import type { OpStream } from './stream.js';
 import { didYouMean } from './suggest.js';
 
 /** One thing wrong with an op: at a key, at the value of a key, or with the op as a whole (a missing key). */
@@ -122,11 +123,7 @@ export function appendOp(stream: OpStream, op: object, problems: OpProblem[]): b
   const source = SOURCE_IS_KEY[fields.kind] ? undefined : (op as Notes).source;
   if (t !== undefined) stream.setTime(i, t + 0);
   if (derived !== undefined || source !== undefined || note !== undefined) {
-    const notes: Notes = {};
-    if (derived !== undefined) notes.derived = derived;
-    if (source !== undefined) notes.source = source;
-    if (note !== undefined) notes.note = note;
-    stream.notes.set(i, notes);
+    stream.notes.set(i, { derived, source, note });
   }
   return true;
 }

@@ -7,8 +7,9 @@
  */
 import { ANNOTATIONS, type AnnotationName, FLAG, ID_LIMITS, type KeySpec } from '../spec/ops.js';
 import { annotationsOf, OP_PLANS } from './encode.js';
+import type { Notes } from './notes.js';
 import { blankFields, type RecordFields } from './records.js';
-import type { Notes, OpStream } from './stream.js';
+import type { OpStream } from './stream.js';
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;
@@ -109,7 +110,7 @@ export class FastLines {
     let seen = 0;
     let next = 0;
     let time = Number.NaN;
-    let notes: Notes | undefined;
+    let notes: { -readonly [K in keyof Notes]: Notes[K] } | undefined;
     while (bytes[at] === COMMA && at < end) {
       at = skipSpace(bytes, at + 1);
       let after = -1;

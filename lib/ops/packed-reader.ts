@@ -21,7 +21,7 @@ import {
 import { InputProblems, inputError } from './problems.js';
 import { findBadRecord } from './record-check.js';
 import { MAX_RECORDS, OpRecords } from './records.js';
-import { type Notes, OpStream } from './stream.js';
+import { OpStream } from './stream.js';
 
 const PARTS = ['header', 'records', 'times', 'notes', 'footer', 'end'] as const;
 const SECTIONS = ['records', 'times', 'notes'] as const;
@@ -220,11 +220,7 @@ export class PackedReader {
       return;
     }
     this.#lastNote = i;
-    const notes: Notes = {};
-    if (derived !== null) notes.derived = derived;
-    if (source !== null) notes.source = source;
-    if (note !== null) notes.note = note;
-    this.#stream.notes.set(i, notes);
+    this.#stream.notes.set(i, { derived: derived ?? undefined, source: source ?? undefined, note: note ?? undefined });
   }
 
   #reserve(records: number): void {

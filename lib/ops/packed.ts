@@ -84,11 +84,10 @@ function timesOf(stream: OpStream): Uint8Array {
 }
 
 function notesOf(stream: OpStream): Uint8Array[] {
-  const ops = [...stream.notes.keys()].filter((i) => i < stream.length).sort((a, b) => a - b);
   const parts: Uint8Array[] = [];
   let text = '';
-  for (const i of ops) {
-    const { derived = null, source = null, note = null } = stream.notes.get(i) ?? {};
+  for (const [i, { derived = null, source = null, note = null }] of stream.notes) {
+    if (i >= stream.length) break;
     text += `${JSON.stringify([i, derived, source, note])}\n`;
     if (text.length >= CHUNK_BYTES) {
       parts.push(Buffer.from(text, 'utf8'));

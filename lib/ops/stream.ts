@@ -1,20 +1,14 @@
 /**
  * An op stream in memory: records and, beside them, the annotations engines do not look at.
  */
+import { NoteList } from './notes.js';
 import { OpRecords } from './records.js';
-
-/** The rare annotations of one op. */
-export interface Notes {
-  derived?: boolean;
-  source?: string;
-  note?: string;
-}
 
 export class OpStream {
   readonly records: OpRecords;
   /** Microseconds an op happened at, by position; sparse streams have none. NaN: this op has no `t`. */
   times: Float64Array | null = null;
-  readonly notes = new Map<number, Notes>();
+  readonly notes = new NoteList();
 
   constructor(records: OpRecords = new OpRecords()) {
     this.records = records;
