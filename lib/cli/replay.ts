@@ -1,9 +1,6 @@
 /** `gmem replay INPUT --policy P`: one policy over one input, with outcomes and verification. */
-import { createWriteStream } from 'node:fs';
-import { finished } from 'node:stream/promises';
 import { Command, Option } from 'commander';
 import { replay } from '../compare/compare.js';
-import type { OutcomeSink } from '../compare/run.js';
 import { ENGINES } from '../engine/create.js';
 import type { PolicyInput } from '../policy/policy.js';
 import { PRESET_NAMES, type PresetName } from '../policy/presets.js';
@@ -11,6 +8,7 @@ import { UsageError } from './exit.js';
 import { runJob } from './job.js';
 import type { Done } from './main.js';
 import { oneOf, type RunFlags, runOptions } from './options.js';
+import { OutcomeFile } from './outcome-file.js';
 import { planOutput, type Target, writeOut } from './output.js';
 
 interface ReplayFlags extends RunFlags {
@@ -52,10 +50,11 @@ Examples:
     .action(async (input: string, flags: ReplayFlags) => {
       const policy = policyOf(flags);
       const targets = await replayTargets(flags);
-      const sink = flags.outcomes === undefined ? undefined : outcomeSink(flags.outcomes);
-      const { verify } = flags;
+      const { verify, outcomes } = flags;
+      const file = outcomes === undefined || outcomes === '-' ? undefined : await OutcomeFile.plan(outcomes);
+      const sink = outcomes === '-' ? writeOut : file && ((lines: string) => file.write(lines));
       const code = await runJob(input, flags, targets, (stream, options) =>
-        replay(stream, { ...options, policy, verify, outcomes: sink?.write }).finally(() => sink?.end()),
+        replay(stream, { ...options, policy, verify, outcomes: sink }).finally(() => file?.end()),
       );
       done(code);
     });
@@ -76,28 +75,4 @@ async function replayTargets(flags: ReplayFlags): Promise<Target[]> {
     throw new UsageError('--outcomes -: stdout is taken by the outcomes; give the report a file with -o');
   }
   return targets;
-}
-
-function outcomeSink(path: string): { write: OutcomeSink; end: () => Promise<void> } {
-  if (path === '-') return { write: writeOut, end: async () => {} };
-  const file = createWriteStream(path);
-  let failed: Error | undefined;
-  file.on('error', (error) => {
-    failed = error;
-  });
-  return {
-    write: (lines) => {
-      if (failed !== undefined) throw failed;
-      if (file.write(lines)) return undefined;
-      return new Promise<void>((resolve, reject) => {
-        file.once('drain', resolve);
-        file.once('error', reject);
-      });
-    },
-    end: async () => {
-      if (failed !== undefined) throw failed;
-      file.end();
-      await finished(file);
-    },
-  };
 }

@@ -111,6 +111,26 @@ test('replay: one result, one outcome line an op, verified', (t) => {
   }
 });
 
+test('the outcomes file: as many lines as ops and no warning, told before the run or at once when it cannot be', (t) => {
+  const folder = scratch(t);
+  const outcomes = path.join(folder, 'outcomes.jsonl');
+  const common = ['replay', TRACE, '--policy', 'rfc-thp', '--format', 'json', '-q', '--outcomes'];
+  const { code, stdout, stderr } = gmem([...common, outcomes], folder);
+  assert.deepEqual([code, stderr], [0, '']);
+  const { ops } = (JSON.parse(stdout) as ResultsDocument).input;
+  assert.equal(readFileSync(outcomes, 'utf8').split('\n').length - 1, ops);
+
+  const nowhere = gmem([...common, path.join(folder, 'no', 'such')], folder);
+  assert.equal(nowhere.code, 2);
+  assert.match(nowhere.stderr, /^gmem: --outcomes: there is no folder .*no\n$/);
+  const full = gmem([...common, '/dev/full'], folder);
+  assert.equal(full.code, 1);
+  assert.equal(full.stderr, 'gmem: /dev/full: cannot be written: no space left on device\n');
+  const before = readFileSync(outcomes, 'utf8');
+  assert.equal(gmem(['replay', 'absent', '--policy', 'rfc-thp', '--outcomes', outcomes], folder).code, 2);
+  assert.equal(readFileSync(outcomes, 'utf8'), before);
+});
+
 test('a cost file changes the model and nothing else', (t) => {
   const folder = scratch(t);
   const input = file(folder, 'small.jsonl', SMALL);
