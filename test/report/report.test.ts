@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isRun } from '../../lib/compare/results.js';
+import { isRun, type ResultsDocument } from '../../lib/compare/results.js';
 import { PRESET_NAMES } from '../../lib/policy/presets.js';
 import { COLUMNS } from '../../lib/report/columns.js';
 import { csvReport } from '../../lib/report/csv.js';
@@ -130,6 +130,25 @@ test('HTML of nothing but refusals is still a report', async () => {
   const page = htmlReport(await sample({ policies: [{ name: 'p', base: 'rfc-thp', knobs: { source: 'pool' } }] }));
   assert.match(page, /source pool is not simulated/);
   assert.ok(!page.includes('undefined') && !page.includes('NaN'));
+});
+
+test('HTML: the command that gives the report again, where there is one', async () => {
+  const command = (document: ResultsDocument) =>
+    /Run again with<\/dt><dd class="mono">(.*?)<\/dd>/.exec(htmlReport(document))?.[1];
+  const document = await sample({ policies: ['rfc-thp', 'mainline-6.18'], seed: 7, memoryBytes: 2 ** 30 });
+  const plain =
+    'gmem compare guest.jsonl --policies rfc-thp,mainline-6.18 --engine reference --arch snp --memory 1073741824 --seed 7';
+  assert.equal(command(document), plain);
+  const [entry, ...others] = document.cost_table;
+  assert.ok(entry !== undefined);
+  const costly = { ...document, cost_table: [{ ...entry, basis: 'user' as const }, ...others] };
+  assert.equal(command(costly), `${plain} --cost FILE`);
+  const kernel = document.results
+    .slice(0, 1)
+    .map((run) => ({ ...run, policy: 'running-kernel', engine: 'kvm' as const }));
+  const replayed: ResultsDocument = { ...document, schema: 'gmem.replay/1', results: kernel };
+  assert.equal(command(replayed), 'gmem replay guest.jsonl --engine kvm');
+  assert.equal(command(await sample({ policies: [{ name: 'mine', knobs: {} }] })), undefined);
 });
 
 test('best and worst: only where an end is better and the policies differ', async () => {

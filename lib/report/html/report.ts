@@ -2,6 +2,7 @@
  * The HTML report: one file that needs nothing else, readable on a screen, in the dark, on paper and without its script.
  */
 import { COMPARE_SCHEMA, isRun, type ResultsDocument, type RunResult } from '../../compare/results.js';
+import { PRESETS } from '../../policy/presets.js';
 import { COUNTERS } from '../../spec/counters.js';
 import { formatBytes } from '../../spec/units.js';
 import { COLUMNS, usedColumns } from '../columns.js';
@@ -116,6 +117,7 @@ function banners(document: ResultsDocument, runs: readonly RunResult[]): Markup[
 
 function facts(document: ResultsDocument): Markup {
   const { input, settings, host } = document;
+  const command = commandLine(document);
   const engines = [...new Set(document.results.map((result) => result.engine))].join(', ');
   const items: [string, string, string?][] = [
     ['Input', `${input.path} (${input.format}${input.fitted ? ', VM and slot fitted' : ''})`],
@@ -131,18 +133,22 @@ function facts(document: ResultsDocument): Markup {
     ...(input.sha256 === undefined
       ? []
       : ([['SHA-256 of the input', input.sha256, 'mono']] as [string, string, string][])),
-    ['Run again with', commandLine(document), 'mono'],
+    ...(command === undefined ? [] : ([['Run again with', command, 'mono']] as [string, string, string][])),
   ];
   return html`<dl class="facts">${items.map(([term, text, style]) => html`<div class="${style === 'mono' ? 'wide' : ''}"><dt>${term}</dt><dd class="${style ?? ''}">${text}</dd></div>`)}</dl>`;
 }
 
-function commandLine({ schema, input, settings, results }: ResultsDocument): string {
+/** The command that gives this report; `undefined` for policies made in code, which no command line can name. */
+function commandLine({ schema, input, settings, results, cost_table }: ResultsDocument): string | undefined {
   const quote = (text: string): string => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
+  const engine = results[0]?.engine ?? 'native';
+  if (engine === 'kvm') return `gmem replay ${quote(input.path)} --engine kvm`;
+  if (results.some(({ policy }) => !Object.hasOwn(PRESETS, policy))) return undefined;
+  const costs = cost_table.some(({ basis }) => basis === 'user') ? ' --cost FILE' : '';
   const names = results.map((result) => result.policy).join(',');
   const verb =
     schema === COMPARE_SCHEMA ? `compare ${quote(input.path)} --policies` : `replay ${quote(input.path)} --policy`;
-  const engine = results[0]?.engine ?? 'native';
-  return `gmem ${verb} ${quote(names)} --engine ${engine} --arch ${settings.arch} --memory ${settings.memory_bytes} --seed ${settings.seed}`;
+  return `gmem ${verb} ${names} --engine ${engine} --arch ${settings.arch} --memory ${settings.memory_bytes} --seed ${settings.seed}${costs}`;
 }
 
 function explanations(runs: readonly RunResult[]): Markup {
