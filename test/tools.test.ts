@@ -55,14 +55,19 @@ test('a lock is held by one process at a time, and everyone gets it', async () =
   assert.equal(existsSync(lock), false);
 });
 
-test('the lock of a process that is gone is taken over', () => {
+test('the lock of a process that is gone is taken over, also where its pid is another process by now', () => {
   const lock = path.join(scratch, 'left-behind');
   const gone = spawnSync(process.execPath, ['--eval', '']).pid;
-  writeFileSync(lock, String(gone));
   const code = `
     import { withLock } from '${tool('build-lock.mjs')}';
     console.log(withLock(${JSON.stringify(lock)}, () => 'mine', () => console.log('waited')));`;
-  const child = spawnSync(process.execPath, ['--input-type=module', '--eval', code], { encoding: 'utf8' });
-  assert.equal(child.stdout, 'mine\n');
-  assert.equal(existsSync(lock), false);
+  for (const owner of [`${gone} 1234`, `${process.pid} 1`, String(process.pid), '']) {
+    writeFileSync(lock, owner);
+    const child = spawnSync(process.execPath, ['--input-type=module', '--eval', code], {
+      encoding: 'utf8',
+      timeout: 60_000,
+    });
+    assert.equal(child.stdout, 'mine\n', `lock of ${JSON.stringify(owner)}`);
+    assert.equal(existsSync(lock), false);
+  }
 });

@@ -1,5 +1,5 @@
 /**
- * One builder at a time: a lock file that holds the pid of its owner. A lock whose owner is gone is taken over.
+ * One builder at a time: a lock file that says who its owner is. A lock whose owner is gone is taken over.
  *
  * Synchronous, because the library waits with it while it loads the addon.
  */
@@ -12,14 +12,23 @@ function sleep(ms) {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
 
-function isAlive(pid) {
-  if (!Number.isInteger(pid) || pid <= 0) return false;
+/**
+ * Who a process is: its pid and when it started (field 22 of /proc/PID/stat, counted behind the name, which may hold
+ * anything). A pid alone is soon another process: in a container the same few numbers come again at every start.
+ */
+function identity(pid) {
   try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error.code === 'EPERM';
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return `${pid} ${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]}`;
+  } catch {
+    return undefined;
   }
+}
+
+const ME = identity(process.pid) ?? `${process.pid} 0`;
+
+function isAlive(owner) {
+  return identity(owner.split(' ')[0]) === owner;
 }
 
 function ownerOf(file) {
@@ -47,7 +56,7 @@ export function withLock(file, work, onWait = () => {}) {
   mkdirSync(path.dirname(file), { recursive: true });
   // Written whole and then linked, so that no one ever reads a lock without its pid.
   const mine = `${file}.new.${process.pid}`;
-  writeFileSync(mine, String(process.pid));
+  writeFileSync(mine, ME);
   try {
     for (let waited = false; ; ) {
       try {
@@ -57,7 +66,7 @@ export function withLock(file, work, onWait = () => {}) {
         if (error.code !== 'EEXIST') throw error;
       }
       const owner = ownerOf(file);
-      if (owner !== undefined && !isAlive(Number(owner))) takeAway(file, owner);
+      if (owner !== undefined && !isAlive(owner)) takeAway(file, owner);
       else {
         if (!waited) onWait();
         waited = true;
@@ -70,6 +79,6 @@ export function withLock(file, work, onWait = () => {}) {
   try {
     return work();
   } finally {
-    if (ownerOf(file) === String(process.pid)) unlinkSync(file);
+    if (ownerOf(file) === ME) unlinkSync(file);
   }
 }
