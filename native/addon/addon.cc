@@ -2,10 +2,9 @@
 // through a mailbox both sides see, a batch through the caller's typed arrays. lib/engine/native.ts is the only caller.
 #include <napi.h>
 
-#include <cstring>
 #include <new>
-#include <string>
 
+#include "addon/arguments.h"
 #include "addon/kvm.h"
 #include "addon/sessions.h"
 #include "core/engine.h"
@@ -18,51 +17,11 @@ struct Instance {
   Sessions sessions;
 };
 
-[[noreturn]] void refuse(Napi::Env env, const char* message) { throw Napi::TypeError::New(env, message); }
-
-double number_at(const Napi::CallbackInfo& info, size_t i, double least, double most) {
-  if (i >= info.Length() || !info[i].IsNumber()) refuse(info.Env(), "expected a number");
-  const double value = info[i].As<Napi::Number>().DoubleValue();
-  if (!(value >= least && value <= most) || value != static_cast<double>(static_cast<int64_t>(value))) {
-    refuse(info.Env(), "number out of range");
-  }
-  return value;
-}
-
 Session& session_at(const Napi::CallbackInfo& info, size_t i) {
-  const auto handle = static_cast<uint32_t>(number_at(info, i, 0, 0xffffffffU));
-  Session* session = info.Env().GetInstanceData<Instance>()->sessions.find(handle);
+  Session* session = info.Env().GetInstanceData<Instance>()->sessions.find(id_at(info, i));
   if (session == nullptr) refuse(info.Env(), "no such engine, or it is closed");
   return *session;
 }
-
-template <class Element>
-struct View {
-  Element* data;
-  size_t length;
-};
-
-template <class Array>
-auto array_at(const Napi::CallbackInfo& info, size_t i, napi_typedarray_type type) {
-  if (i >= info.Length() || !info[i].IsTypedArray() || info[i].As<Napi::TypedArray>().TypedArrayType() != type) {
-    refuse(info.Env(), "expected another typed array");
-  }
-  Array array = info[i].As<Array>();
-  return View<std::remove_pointer_t<decltype(array.Data())>>{array.Data(), array.ElementLength()};
-}
-
-// Records in a byte array: aligned for their doubles, and as many as asked for.
-template <class Record>
-Record* records_at(const Napi::CallbackInfo& info, size_t i, uint64_t first, uint64_t count) {
-  const auto bytes = array_at<Napi::Uint8Array>(info, i, napi_uint8_array);
-  if (reinterpret_cast<uintptr_t>(bytes.data) % alignof(Record) != 0)
-    refuse(info.Env(), "records are not 8-byte aligned");
-  if (first > bytes.length / sizeof(Record) || count > bytes.length / sizeof(Record) - first)
-    refuse(info.Env(), "too few records");
-  return reinterpret_cast<Record*>(bytes.data) + first;
-}
-
-constexpr double kMostBytes = 9007199254740991.0;
 
 // create(knobs: Uint8Array, arch, memoryBytes, contents, residentLimitBytes, seed): handle
 Napi::Value create(const Napi::CallbackInfo& info) {
@@ -75,8 +34,8 @@ Napi::Value create(const Napi::CallbackInfo& info) {
   options.memory_bytes =
       static_cast<uint64_t>(number_at(info, 2, kBlockBytes, 0xffffffff * static_cast<double>(kPageBytes)));
   options.contents = number_at(info, 3, 0, 1) != 0;
-  options.resident_limit_bytes = static_cast<uint64_t>(number_at(info, 4, 0, kMostBytes));
-  options.seed = static_cast<uint32_t>(number_at(info, 5, 0, 0xffffffffU));
+  options.resident_limit_bytes = count_at(info, 4);
+  options.seed = id_at(info, 5);
   try {
     return Napi::Number::New(info.Env(), info.Env().GetInstanceData<Instance>()->sessions.open(options));
   } catch (const std::bad_alloc&) {
@@ -85,9 +44,7 @@ Napi::Value create(const Napi::CallbackInfo& info) {
 }
 
 // close(handle). Closing what is closed does nothing.
-void close(const Napi::CallbackInfo& info) {
-  info.Env().GetInstanceData<Instance>()->sessions.close(static_cast<uint32_t>(number_at(info, 0, 0, 0xffffffffU)));
-}
+void close(const Napi::CallbackInfo& info) { info.Env().GetInstanceData<Instance>()->sessions.close(id_at(info, 0)); }
 
 // mailbox(handle): ArrayBuffer of one op record followed by one outcome record.
 Napi::Value mailbox(const Napi::CallbackInfo& info) {
@@ -120,11 +77,10 @@ napi_value step(napi_env env, napi_callback_info info) {
 // run(handle, records: Uint8Array, first, count, outcomes: Uint8Array | null)
 void run(const Napi::CallbackInfo& info) {
   Session& session = session_at(info, 0);
-  const auto first = static_cast<uint64_t>(number_at(info, 2, 0, kMostBytes));
-  const auto count = static_cast<uint64_t>(number_at(info, 3, 0, kMostBytes));
+  const auto first = count_at(info, 2);
+  const auto count = count_at(info, 3);
   const auto* ops = records_at<const spec::OpRecord>(info, 1, first, count);
-  const bool wanted = info.Length() > 4 && !info[4].IsNull() && !info[4].IsUndefined();
-  session.engine.run(ops, count, wanted ? records_at<spec::OutcomeRecord>(info, 4, 0, count) : nullptr);
+  session.engine.run(ops, count, wanted_records_at<spec::OutcomeRecord>(info, 4, count));
 }
 
 // counters(handle, into: Float64Array of kCounters)
@@ -144,9 +100,9 @@ void errors(const Napi::CallbackInfo& info) {
 // pageView(handle, gmem, first, count, into: Uint32Array): boolean
 Napi::Value page_view(const Napi::CallbackInfo& info) {
   const Session& session = session_at(info, 0);
-  const auto gmem = static_cast<uint32_t>(number_at(info, 1, 0, 0xffffffffU));
-  const auto first = static_cast<int64_t>(number_at(info, 2, -kMostBytes, kMostBytes));
-  const auto count = static_cast<uint64_t>(number_at(info, 3, 0, kMostBytes));
+  const auto gmem = id_at(info, 1);
+  const auto first = number_at(info, 2, -kMostBytes, kMostBytes);
+  const auto count = count_at(info, 3);
   const auto into = array_at<Napi::Uint32Array>(info, 4, napi_uint32_array);
   if (count > into.length / spec::kPageViewWords) refuse(info.Env(), "page view array too short");
   return Napi::Boolean::New(info.Env(), session.engine.page_view(gmem, first, count, into.data));
@@ -155,17 +111,12 @@ Napi::Value page_view(const Napi::CallbackInfo& info) {
 // fileSize(handle, gmem): bytes, or -1
 Napi::Value file_size(const Napi::CallbackInfo& info) {
   const Session& session = session_at(info, 0);
-  const auto gmem = static_cast<uint32_t>(number_at(info, 1, 0, 0xffffffffU));
+  const auto gmem = id_at(info, 1);
   return Napi::Number::New(info.Env(), static_cast<double>(session.engine.file_size_bytes(gmem)));
 }
 
 // verify(handle): string[]
-Napi::Value verify(const Napi::CallbackInfo& info) {
-  const std::vector<std::string> problems = session_at(info, 0).engine.verify();
-  Napi::Array lines = Napi::Array::New(info.Env(), problems.size());
-  for (uint32_t i = 0; i < problems.size(); ++i) lines.Set(i, Napi::String::New(info.Env(), problems[i]));
-  return lines;
-}
+Napi::Value verify(const Napi::CallbackInfo& info) { return strings(info.Env(), session_at(info, 0).engine.verify()); }
 
 // host(handle, into: Float64Array): metadata bytes, resident bytes of page contents
 void host(const Napi::CallbackInfo& info) {

@@ -5,53 +5,22 @@
 // with it.
 #include "addon/kvm.h"
 
-#include <cstring>
 #include <map>
 #include <memory>
-#include <string>
 
+#include "addon/arguments.h"
 #include "kvm/engine.h"
 
 namespace gmem::addon {
 namespace {
-
-constexpr double kMostBytes = 9007199254740991.0;
 
 struct Table {
   std::map<uint32_t, std::unique_ptr<kvm::Engine>> engines;
   uint32_t next = 1;
 };
 
-[[noreturn]] void refuse(Napi::Env env, const char* message) { throw Napi::TypeError::New(env, message); }
-
-uint64_t number_at(const Napi::CallbackInfo& info, size_t i, double most) {
-  if (i >= info.Length() || !info[i].IsNumber()) refuse(info.Env(), "expected a number");
-  const double value = info[i].As<Napi::Number>().DoubleValue();
-  if (!(value >= 0 && value <= most) || value != static_cast<double>(static_cast<uint64_t>(value))) {
-    refuse(info.Env(), "number out of range");
-  }
-  return static_cast<uint64_t>(value);
-}
-
-template <class Array>
-Array array_at(const Napi::CallbackInfo& info, size_t i, napi_typedarray_type type) {
-  if (i >= info.Length() || !info[i].IsTypedArray() || info[i].As<Napi::TypedArray>().TypedArrayType() != type) {
-    refuse(info.Env(), "expected another typed array");
-  }
-  return info[i].As<Array>();
-}
-
-// First byte of `count` records of `bytes_each`, from record `first` on.
-uint8_t* records_at(const Napi::CallbackInfo& info, size_t i, uint64_t first, uint64_t count, size_t bytes_each) {
-  auto array = array_at<Napi::Uint8Array>(info, i, napi_uint8_array);
-  const uint64_t records = array.ByteLength() / bytes_each;
-  if (first > records || count > records - first) refuse(info.Env(), "too few records");
-  return array.Data() + first * bytes_each;
-}
-
 kvm::Engine& engine_at(Table& table, const Napi::CallbackInfo& info) {
-  const auto handle = static_cast<uint32_t>(number_at(info, 0, 0xffffffffU));
-  const auto it = table.engines.find(handle);
+  const auto it = table.engines.find(id_at(info, 0));
   if (it == table.engines.end()) refuse(info.Env(), "no such engine, or it is closed");
   return *it->second;
 }
@@ -80,7 +49,7 @@ Napi::Value probe(Table&, const Napi::CallbackInfo& info) {
 // kvmCreate(residentLimitBytes): { handle, capabilities }; no handle when something is missing
 Napi::Value create(Table& table, const Napi::CallbackInfo& info) {
   auto engine = std::make_unique<kvm::Engine>();
-  const bool opened = engine->open(number_at(info, 0, kMostBytes));
+  const bool opened = engine->open(count_at(info, 0));
   Napi::Object out = Napi::Object::New(info.Env());
   out.Set("capabilities", describe(info.Env(), engine->capabilities()));
   if (opened) {
@@ -93,23 +62,20 @@ Napi::Value create(Table& table, const Napi::CallbackInfo& info) {
 
 // kvmClose(handle). Closing what is closed does nothing.
 Napi::Value close(Table& table, const Napi::CallbackInfo& info) {
-  table.engines.erase(static_cast<uint32_t>(number_at(info, 0, 0xffffffffU)));
+  table.engines.erase(id_at(info, 0));
   return info.Env().Undefined();
 }
 
 // kvmRun(handle, records: Uint8Array, first, count, outcomes: Uint8Array | null)
 Napi::Value run(Table& table, const Napi::CallbackInfo& info) {
   kvm::Engine& engine = engine_at(table, info);
-  const uint64_t first = number_at(info, 2, kMostBytes);
-  const uint64_t count = number_at(info, 3, kMostBytes);
-  const uint8_t* ops = records_at(info, 1, first, count, sizeof(spec::OpRecord));
-  const bool wanted = info.Length() > 4 && !info[4].IsNull() && !info[4].IsUndefined();
-  uint8_t* outcomes = wanted ? records_at(info, 4, 0, count, sizeof(spec::OutcomeRecord)) : nullptr;
+  const uint64_t first = count_at(info, 2);
+  const uint64_t count = count_at(info, 3);
+  const auto* ops = records_at<const spec::OpRecord>(info, 1, first, count);
+  auto* outcomes = wanted_records_at<spec::OutcomeRecord>(info, 4, count);
   for (uint64_t i = 0; i < count; ++i) {
-    spec::OpRecord op;
-    std::memcpy(&op, ops + i * sizeof op, sizeof op);
-    const spec::OutcomeRecord outcome = engine.run(op);
-    if (wanted) std::memcpy(outcomes + i * sizeof outcome, &outcome, sizeof outcome);
+    const spec::OutcomeRecord outcome = engine.run(ops[i]);
+    if (outcomes != nullptr) outcomes[i] = outcome;
   }
   return info.Env().Undefined();
 }
@@ -117,36 +83,33 @@ Napi::Value run(Table& table, const Napi::CallbackInfo& info) {
 // kvmErrors(handle, into: Float64Array of 256)
 Napi::Value errors(Table& table, const Napi::CallbackInfo& info) {
   kvm::Engine& engine = engine_at(table, info);
-  auto into = array_at<Napi::Float64Array>(info, 1, napi_float64_array);
-  if (into.ElementLength() < kvm::Engine::kErrnos) refuse(info.Env(), "errno array too short");
-  for (size_t i = 0; i < kvm::Engine::kErrnos; ++i) into[i] = static_cast<double>(engine.errors()[i]);
+  const auto into = array_at<Napi::Float64Array>(info, 1, napi_float64_array);
+  if (into.length < kvm::Engine::kErrnos) refuse(info.Env(), "errno array too short");
+  for (size_t i = 0; i < kvm::Engine::kErrnos; ++i) into.data[i] = static_cast<double>(engine.errors()[i]);
   return info.Env().Undefined();
 }
 
 // kvmPages(handle, gmem, first, count, into: Uint8Array): boolean. Bit 0 present and cleared, bit 1 bound.
 Napi::Value pages(Table& table, const Napi::CallbackInfo& info) {
   kvm::Engine& engine = engine_at(table, info);
-  const auto gmem = static_cast<uint32_t>(number_at(info, 1, 0xffffffffU));
-  const uint64_t first = number_at(info, 2, kMostBytes);
-  const uint64_t count = number_at(info, 3, kMostBytes);
-  auto into = array_at<Napi::Uint8Array>(info, 4, napi_uint8_array);
-  if (count > into.ByteLength()) refuse(info.Env(), "page array too short");
-  return Napi::Boolean::New(info.Env(), engine.pages(gmem, first, count, into.Data()));
+  const auto gmem = id_at(info, 1);
+  const uint64_t first = count_at(info, 2);
+  const uint64_t count = count_at(info, 3);
+  const auto into = array_at<Napi::Uint8Array>(info, 4, napi_uint8_array);
+  if (count > into.length) refuse(info.Env(), "page array too short");
+  return Napi::Boolean::New(info.Env(), engine.pages(gmem, first, count, into.data));
 }
 
 // kvmFileSize(handle, gmem): bytes, or -1
 Napi::Value file_size(Table& table, const Napi::CallbackInfo& info) {
   kvm::Engine& engine = engine_at(table, info);
-  const auto gmem = static_cast<uint32_t>(number_at(info, 1, 0xffffffffU));
+  const auto gmem = id_at(info, 1);
   return Napi::Number::New(info.Env(), static_cast<double>(engine.file_size(gmem)));
 }
 
 // kvmVerify(handle): string[]
 Napi::Value verify(Table& table, const Napi::CallbackInfo& info) {
-  const std::vector<std::string> problems = engine_at(table, info).verify();
-  Napi::Array lines = Napi::Array::New(info.Env(), problems.size());
-  for (uint32_t i = 0; i < problems.size(); ++i) lines.Set(i, Napi::String::New(info.Env(), problems[i]));
-  return lines;
+  return strings(info.Env(), engine_at(table, info).verify());
 }
 
 // kvmHost(handle): figures by name

@@ -161,8 +161,8 @@ OutcomeRecord Engine::create(const OpRecord& op) {
   if (files_.contains(op.gmem)) return answer(EEXIST);
   auto made = std::make_shared<GmemFile>();
   made->vm = op.vm;
-  made->flags = static_cast<uint64_t>(integer(op.extra));
-  made->size = integer(op.size);
+  made->flags = static_cast<uint64_t>(quantity(op.extra));
+  made->size = quantity(op.size);
   error = vm->create_file(static_cast<uint64_t>(made->size), made->flags, made->fd);
   if (error != 0) return answer(error);
   std::erase_if(all_files_, [](const auto& weak) { return weak.expired(); });
@@ -176,7 +176,7 @@ OutcomeRecord Engine::bind(const OpRecord& op) {
   int error;
   Machine* vm = machine(op.vm, error);
   if (vm == nullptr) return answer(error);
-  const int64_t size = integer(op.size);
+  const int64_t size = quantity(op.size);
   const auto it = files_.find(op.gmem);
   const std::shared_ptr<GmemFile> bound = it == files_.end() ? nullptr : it->second;
   // Only what the kernel might accept costs it memory.
@@ -185,21 +185,21 @@ OutcomeRecord Engine::bind(const OpRecord& op) {
     ++refused_by_limit_;
     return answer(ENOMEM);
   }
-  return answer(vm->bind(op.arg, integer(op.address), size, integer(op.extra), bound));
+  return answer(vm->bind(op.arg, quantity(op.address), size, quantity(op.extra), bound));
 }
 
 OutcomeRecord Engine::fallocate(const OpRecord& op, bool punch) {
   GmemFile* const of = file(op.gmem);
   if (of == nullptr) return answer(EBADF);
-  const int64_t offset = integer(op.address);
-  const int64_t size = integer(op.size);
+  const int64_t offset = quantity(op.address);
+  const int64_t size = quantity(op.size);
   const bool inside = offset >= 0 && size > 0 && offset <= of->size && size <= of->size - offset;
   const bool aligned = offset % static_cast<int64_t>(kPage) == 0 && size % static_cast<int64_t>(kPage) == 0;
   const auto start = static_cast<uint64_t>(offset);
   const auto end = static_cast<uint64_t>(offset + size);
   if (!punch && inside && aligned && !charge(of->resident, start, end)) {
     Outcome out = answer(ENOMEM);
-    value(out, spec::kFallocateDone, 0);
+    set_value(out, spec::kFallocateDone, 0);
     return out;
   }
   const int mode = FALLOC_FL_KEEP_SIZE | (punch ? FALLOC_FL_PUNCH_HOLE : 0);

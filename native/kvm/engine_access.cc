@@ -24,12 +24,12 @@ static_assert(spec::kGuestReadDone == spec::kGuestWriteDone && spec::kHostReadDo
 OutcomeRecord data_answer(int error, uint64_t done, bool write, const Sameness& seen) {
   OutcomeRecord out = answer(error);
   if (error != 0) {
-    value(out, spec::kGuestReadDone, static_cast<double>(done));
+    set_value(out, spec::kGuestReadDone, static_cast<double>(done));
   } else if (!write) {
     if (seen.mixed) {
-      value(out, spec::kGuestReadMixed, 1);
+      set_value(out, spec::kGuestReadMixed, 1);
     } else {
-      value(out, spec::kGuestReadByte, seen.byte);
+      set_value(out, spec::kGuestReadByte, seen.byte);
     }
   }
   return out;
@@ -52,9 +52,9 @@ OutcomeRecord Engine::guest(const OpRecord& op, Action action, uint64_t fixed_si
   int error;
   Machine* vm = machine(op.vm, error);
   if (vm == nullptr) return answer(error);
-  const int64_t size = fixed_size != 0 ? static_cast<int64_t>(fixed_size) : integer(op.size);
+  const int64_t size = fixed_size != 0 ? static_cast<int64_t>(fixed_size) : quantity(op.size);
   if (size <= 0) return answer(EINVAL);
-  const int64_t gpa = integer(op.address);
+  const int64_t gpa = quantity(op.address);
   const int64_t limit = int64_t{1} << caps_.physical_bits;
   // No page table entry can name such an address.
   if (caps_.vcpu_errno != 0 || gpa < 0 || gpa >= limit) return answer(EOPNOTSUPP);
@@ -69,7 +69,7 @@ OutcomeRecord Engine::guest(const OpRecord& op, Action action, uint64_t fixed_si
   const int done_at = touches ? spec::kTouchDone : spec::kGuestReadDone;
   if (!charge_slots(*vm, from, bytes)) {
     Outcome out = answer(ENOMEM);
-    value(out, done_at, 0);
+    set_value(out, done_at, 0);
     return out;
   }
   const GuestAnswer got = vm->run(action, from, bytes, static_cast<uint8_t>(op.arg));
@@ -82,7 +82,7 @@ OutcomeRecord Engine::guest(const OpRecord& op, Action action, uint64_t fixed_si
   const auto exit = got.mmio ? spec::Exit::kMmio : got.memory_fault ? spec::Exit::kMemoryFault : spec::Exit::kNone;
   out.exit = static_cast<uint8_t>(exit);
   const uint64_t page = std::max(got.at / kPage * kPage, touches ? from / kPage * kPage : from);
-  value(out, done_at, static_cast<double>(touches ? (page - from / kPage * kPage) / kPage : page - from));
+  set_value(out, done_at, static_cast<double>(touches ? (page - from / kPage * kPage) / kPage : page - from));
   return out;
 }
 
@@ -119,10 +119,10 @@ CopyResult Engine::host_access(GmemFile& of, uint64_t offset, uint64_t size, boo
 OutcomeRecord Engine::host(const OpRecord& op, bool write) {
   GmemFile* const of = file(op.gmem);
   if (of == nullptr) return answer(EBADF);
-  const int64_t size = integer(op.size);
+  const int64_t size = quantity(op.size);
   if (size <= 0) return answer(EINVAL);
   Sameness seen;
-  const int64_t offset = integer(op.address);
+  const int64_t offset = quantity(op.address);
   if (offset < 0) return of->mappable() ? data_answer(EFAULT, 0, write, seen) : answer(EFAULT);
   const CopyResult got = host_access(*of, static_cast<uint64_t>(offset), static_cast<uint64_t>(size), write,
                                      static_cast<uint8_t>(op.arg), seen);
@@ -151,9 +151,9 @@ OutcomeRecord Engine::vmm(const OpRecord& op, bool write) {
   int error;
   Machine* vm = machine(op.vm, error);
   if (vm == nullptr) return answer(error);
-  const int64_t size = integer(op.size);
+  const int64_t size = quantity(op.size);
   if (size <= 0) return answer(EINVAL);
-  const int64_t gpa = integer(op.address);
+  const int64_t gpa = quantity(op.address);
   Sameness seen;
   uint64_t done = 0;
   if (gpa >= 0 && !charge_slots(*vm, static_cast<uint64_t>(gpa), static_cast<uint64_t>(size))) {

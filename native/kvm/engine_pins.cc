@@ -20,7 +20,7 @@ bool valid_range(int64_t offset, int64_t size) {
 
 OutcomeRecord pages_answer(int error, uint64_t done) {
   OutcomeRecord out = answer(error);
-  value(out, spec::kPinDone, static_cast<double>(done));
+  set_value(out, spec::kPinDone, static_cast<double>(done));
   return out;
 }
 
@@ -68,8 +68,8 @@ Slot* Engine::slot_of_index(const GmemFile& of, uint64_t offset) {
 OutcomeRecord Engine::pin(const OpRecord& op) {
   const auto it = files_.find(op.gmem);
   if (it == files_.end()) return answer(EBADF);
-  const int64_t offset = integer(op.address);
-  const int64_t size = integer(op.size);
+  const int64_t offset = quantity(op.address);
+  const int64_t size = quantity(op.size);
   if (!valid_range(offset, size)) return answer(EINVAL);
   const bool speculative = (op.flags & spec::kFlagSpeculative) != 0;
   GmemFile& of = *it->second;
@@ -94,8 +94,8 @@ OutcomeRecord Engine::unpin(const OpRecord& op) {
   const auto last = latest_.find(op.gmem);
   const std::shared_ptr<GmemFile> of = last == latest_.end() ? nullptr : last->second.lock();
   if (of == nullptr || (!of->fd && of->pins.empty())) return answer(EBADF);
-  const int64_t offset = integer(op.address);
-  const int64_t size = integer(op.size);
+  const int64_t offset = quantity(op.address);
+  const int64_t size = quantity(op.size);
   if (!valid_range(offset, size)) return answer(EINVAL);
   if ((op.flags & spec::kFlagSpeculative) != 0 || !pins_.is_open()) return answer(EOPNOTSUPP);
   const auto first = static_cast<uint64_t>(offset / kPage);
