@@ -7,7 +7,7 @@ import { model } from '../cost/model.js';
 import { type CostTable, DEFAULT_COST_TABLE } from '../cost/table.js';
 import { readCounters } from '../engine/counters.js';
 import { createBackend, type ENGINES, resolveOptions } from '../engine/create.js';
-import type { OpStream } from '../ops/stream.js';
+import type { OpSource } from '../ops/source.js';
 import { type Policy, type PolicyInput, resolvePolicy, unsupportedReason } from '../policy/policy.js';
 import { PRESET_NAMES } from '../policy/presets.js';
 import type { Arch } from '../spec/knobs.js';
@@ -26,11 +26,13 @@ import {
 import { type OutcomeSink, runStream } from './run.js';
 import { timeSpan } from './timeline.js';
 
-/** An op stream and where it is from. */
+/** Ops and where they are from. */
 export interface CompareInput {
   readonly path: string;
   readonly format: string;
-  readonly stream: OpStream;
+  readonly stream: OpSource;
+  /** Gone through in place of `stream`, several times: an opened input has both, of which only this one need not be in memory. */
+  readonly ops?: OpSource | undefined;
   readonly fitted: boolean;
   readonly sha256?: string | undefined;
 }
@@ -97,7 +99,8 @@ async function runAll(
   options: CompareOptions,
   extras: Pick<ReplayOptions, 'outcomes' | 'verify'>,
 ): Promise<ResultsDocument> {
-  const needs = streamNeeds(input.stream);
+  const source = input.ops ?? input.stream;
+  const needs = streamNeeds(source);
   const engine = options.engine ?? 'native';
   const costs = options.costs ?? DEFAULT_COST_TABLE;
   const settings: RunSettings = {
@@ -115,7 +118,7 @@ async function runAll(
     }
     const onProgress = (done: number, total: number): void =>
       options.onProgress?.({ policy: policy.name, position, policies: policies.length, done, total });
-    const result = await runPolicy(input.stream, policy, engine, settings, costs, {
+    const result = await runPolicy(source, policy, engine, settings, costs, {
       ...options,
       ...extras,
       onProgress,
@@ -136,7 +139,7 @@ async function runAll(
 }
 
 async function runPolicy(
-  stream: OpStream,
+  stream: OpSource,
   policy: Policy,
   engine: Engine,
   settings: RunSettings,
@@ -183,12 +186,13 @@ async function runPolicy(
 }
 
 function summarise(input: CompareInput, guestBytes: number): InputSummary {
-  const span = timeSpan(input.stream);
+  const source = input.ops ?? input.stream;
+  const span = timeSpan(source);
   return {
     path: input.path,
     format: input.format,
     ...(input.sha256 === undefined ? {} : { sha256: input.sha256 }),
-    ops: input.stream.length,
+    ops: source.length,
     guest_bytes: guestBytes,
     fitted: input.fitted,
     ...(span === undefined ? {} : { duration_us: span.last - span.first }),

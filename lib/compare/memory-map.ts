@@ -3,7 +3,7 @@
  * the map; a report only colours them.
  */
 import type { Backend } from '../engine/backend.js';
-import type { OpStream } from '../ops/stream.js';
+import type { OpSource } from '../ops/source.js';
 import { NO_PFN, PAGE_BIT, PAGE_VIEW, PAGE_VIEW_WORDS } from '../spec/page-view.js';
 import { PAGE_BYTES } from '../spec/units.js';
 import type { FileMap } from './results.js';
@@ -31,19 +31,21 @@ const MAX_CELLS = 65_536;
 const WINDOW_BLOCKS = 64;
 
 /** Maps of the files the stream created that are still open, in ascending order of id. */
-export function memoryMaps(backend: Backend, stream: OpStream): FileMap[] {
+export function memoryMaps(backend: Backend, source: OpSource): FileMap[] {
   const maps: FileMap[] = [];
-  for (const gmem of createdFiles(stream)) {
+  for (const gmem of createdFiles(source)) {
     const size = backend.fileSize(gmem);
     if (size > 0) maps.push(fileMap(backend, gmem, size));
   }
   return maps;
 }
 
-function createdFiles(stream: OpStream): number[] {
+function createdFiles(source: OpSource): number[] {
   const ids = new Set<number>();
-  for (let i = 0; i < stream.length; i += 1) {
-    if (stream.records.opName(i) === 'create') ids.add(stream.records.read(i).gmem);
+  for (const { stream } of source.chunks()) {
+    for (let i = 0; i < stream.length; i += 1) {
+      if (stream.records.opName(i) === 'create') ids.add(stream.records.read(i).gmem);
+    }
   }
   return [...ids].sort((a, b) => a - b);
 }

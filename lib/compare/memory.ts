@@ -1,7 +1,7 @@
 /**
  * What a run of a stream needs of its host, read off the stream before anything runs.
  */
-import type { OpStream } from '../ops/stream.js';
+import type { OpSource } from '../ops/source.js';
 import { OP_KIND } from '../spec/ops.js';
 import { PAGE_BYTES } from '../spec/units.js';
 
@@ -18,16 +18,18 @@ export interface StreamNeeds {
   readsContents: boolean;
 }
 
-export function streamNeeds(stream: OpStream): StreamNeeds {
+export function streamNeeds(source: OpSource): StreamNeeds {
   let guestBytes = 0;
   let readsContents = false;
-  const { records } = stream;
-  for (let i = 0; i < stream.length; i += 1) {
-    const kind = OP_KIND[records.opName(i)];
-    if (READS.has(kind)) readsContents = true;
-    if (kind !== OP_KIND.create) continue;
-    const { size } = records.read(i);
-    if (size > 0 && size % PAGE_BYTES === 0) guestBytes += size;
+  for (const { stream } of source.chunks()) {
+    const { records } = stream;
+    for (let i = 0; i < stream.length; i += 1) {
+      const kind = OP_KIND[records.opName(i)];
+      if (READS.has(kind)) readsContents = true;
+      if (kind !== OP_KIND.create) continue;
+      const { size } = records.read(i);
+      if (size > 0 && size % PAGE_BYTES === 0) guestBytes += size;
+    }
   }
   return { guestBytes, readsContents };
 }

@@ -3,7 +3,7 @@
  * the stream, chosen from its times alone, so a timeline is as deterministic as the counters it is read from.
  */
 import type { Backend } from '../engine/backend.js';
-import type { OpStream } from '../ops/stream.js';
+import type { OpChunk, OpSource } from '../ops/source.js';
 import { COUNTER_NAMES, type CounterName } from '../spec/counters.js';
 import { ORDER_1G, ORDER_2M, pagesOf } from '../spec/units.js';
 import { TIMELINE_COLUMNS, type Timeline } from './results.js';
@@ -13,10 +13,10 @@ const PAGES_1G = pagesOf(ORDER_1G);
 const POSITION = Object.fromEntries(COUNTER_NAMES.map((name, i) => [name, i])) as Record<CounterName, number>;
 
 export class TimelineSampler {
-  /** Run up to here before the next sample; the stream's length when none is left. */
+  /** Run up to here before the next sample; the source's length when none is left. */
   next: number;
   readonly #backend: Backend;
-  readonly #stream: OpStream;
+  readonly #length: number;
   readonly #positions: number[];
   readonly #axis: 't_us' | 'op';
   readonly #counters = new Float64Array(COUNTER_NAMES.length);
@@ -25,30 +25,34 @@ export class TimelineSampler {
   #time = 0;
   #timedTo = 0;
 
-  constructor(backend: Backend, stream: OpStream, points: number) {
+  constructor(backend: Backend, source: OpSource, points: number) {
     this.#backend = backend;
-    this.#stream = stream;
-    const span = timeSpan(stream);
+    this.#length = source.length;
+    const span = timeSpan(source);
     this.#axis = span !== undefined && span.last > span.first ? 't_us' : 'op';
     this.#positions =
       span !== undefined && this.#axis === 't_us'
-        ? positionsByTime(stream, points, span)
-        : positionsByOp(stream.length, points);
+        ? positionsByTime(source, points, span)
+        : positionsByOp(source.length, points);
     this.#time = span?.first ?? 0;
-    this.next = this.#positions[0] ?? stream.length;
+    this.next = this.#positions[0] ?? source.length;
+  }
+
+  /** Says that the ops of `chunk` before position `done` ran. To be called at the end of each chunk at least. */
+  pass({ stream, start }: OpChunk, done: number): void {
+    for (; this.#timedTo < done; this.#timedTo += 1) {
+      const t = stream.time(this.#timedTo - start);
+      if (t !== undefined && t > this.#time) this.#time = t;
+    }
   }
 
   /** Reads the gauges after `done` ops. */
   sample(done: number): void {
     while (this.next <= done && this.#taken < this.#positions.length) {
       this.#taken += 1;
-      this.next = this.#positions[this.#taken] ?? this.#stream.length;
+      this.next = this.#positions[this.#taken] ?? this.#length;
     }
     if (this.#rows.at(-1)?.[0] === done) return;
-    for (; this.#timedTo < done; this.#timedTo += 1) {
-      const t = this.#stream.time(this.#timedTo);
-      if (t !== undefined && t > this.#time) this.#time = t;
-    }
     this.#backend.counters(this.#counters);
     this.#rows.push(this.#row(done));
   }
@@ -81,29 +85,33 @@ export class TimelineSampler {
   }
 }
 
-/** First and largest `t` of a stream; `undefined` when no op has one. */
-export function timeSpan(stream: OpStream): { first: number; last: number } | undefined {
+/** First and largest `t` of the ops; `undefined` when no op has one. */
+export function timeSpan(source: OpSource): { first: number; last: number } | undefined {
   let first: number | undefined;
   let last = Number.NEGATIVE_INFINITY;
-  for (let i = 0; i < stream.length; i += 1) {
-    const t = stream.time(i);
-    if (t === undefined) continue;
-    first ??= t;
-    if (t > last) last = t;
+  for (const { stream } of source.chunks()) {
+    for (let i = 0; i < stream.length; i += 1) {
+      const t = stream.time(i);
+      if (t === undefined) continue;
+      first ??= t;
+      if (t > last) last = t;
+    }
   }
   return first === undefined ? undefined : { first, last };
 }
 
-/** Where, going through the stream, each of `points` equal steps of time has passed. */
-function positionsByTime(stream: OpStream, points: number, span: { first: number; last: number }): number[] {
+/** Where, going through the ops, each of `points` equal steps of time has passed. */
+function positionsByTime(source: OpSource, points: number, span: { first: number; last: number }): number[] {
   const step = (span.last - span.first) / points;
   const positions: number[] = [];
   let due = span.first + step;
-  for (let i = 0; i < stream.length; i += 1) {
-    const t = stream.time(i);
-    if (t === undefined || t < due) continue;
-    if (i > 0) positions.push(i);
-    due = span.first + step * (Math.floor((t - span.first) / step) + 1);
+  for (const { stream, start } of source.chunks()) {
+    for (let i = 0; i < stream.length; i += 1) {
+      const t = stream.time(i);
+      if (t === undefined || t < due) continue;
+      if (start + i > 0) positions.push(start + i);
+      due = span.first + step * (Math.floor((t - span.first) / step) + 1);
+    }
   }
   return positions;
 }

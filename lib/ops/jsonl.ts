@@ -10,6 +10,7 @@ import { FastLines } from './jsonl-fast.js';
 import { LineSplitter } from './lines.js';
 import { InputProblems } from './problems.js';
 import { MAX_RECORDS } from './records.js';
+import type { OpSource } from './source.js';
 import { OpStream } from './stream.js';
 
 const CARRIAGE_RETURN = 0x0d;
@@ -94,14 +95,16 @@ export function formatOp(stream: OpStream, i: number): string {
 
 const CHUNK_CHARACTERS = 1 << 16;
 
-/** A stream as canonical JSON lines, in chunks of whole lines. */
-export function* jsonlChunks(stream: OpStream): Generator<string> {
+/** Ops as canonical JSON lines, in chunks of whole lines. */
+export function* jsonlChunks(source: OpSource): Generator<string> {
   let chunk = '';
-  for (let i = 0; i < stream.length; i += 1) {
-    chunk += `${formatOp(stream, i)}\n`;
-    if (chunk.length >= CHUNK_CHARACTERS) {
-      yield chunk;
-      chunk = '';
+  for (const { stream } of source.chunks()) {
+    for (let i = 0; i < stream.length; i += 1) {
+      chunk += `${formatOp(stream, i)}\n`;
+      if (chunk.length >= CHUNK_CHARACTERS) {
+        yield chunk;
+        chunk = '';
+      }
     }
   }
   if (chunk !== '') yield chunk;

@@ -3,8 +3,9 @@
  */
 import { NoteList } from './notes.js';
 import { OpRecords } from './records.js';
+import type { OpChunk, OpSource } from './source.js';
 
-export class OpStream {
+export class OpStream implements OpSource {
   readonly records: OpRecords;
   /** Microseconds an op happened at, by position; sparse streams have none. NaN: this op has no `t`. */
   times: Float64Array | null = null;
@@ -16,6 +17,11 @@ export class OpStream {
 
   get length(): number {
     return this.records.length;
+  }
+
+  /** Itself, whole: what takes an OpSource takes a stream. */
+  *chunks(): Generator<OpChunk> {
+    yield { stream: this, start: 0 };
   }
 
   time(i: number): number | undefined {
@@ -30,5 +36,12 @@ export class OpStream {
       this.times = grown;
     }
     this.times[i] = microseconds;
+  }
+
+  /** Forgets every op, keeping the memory for others. */
+  clear(): void {
+    this.records.clear();
+    this.times?.fill(Number.NaN);
+    this.notes.clear();
   }
 }

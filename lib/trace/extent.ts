@@ -4,7 +4,7 @@
  */
 import { OP_PLANS } from '../ops/encode.js';
 import { blankFields } from '../ops/records.js';
-import type { OpStream } from '../ops/stream.js';
+import type { OpSource } from '../ops/source.js';
 import { OP_KIND, type OpName } from '../spec/ops.js';
 
 /**
@@ -41,7 +41,7 @@ const HAS_OFFSET = withKey('offset');
 const HAS_VM = withKey('vm');
 const HAS_GMEM = withKey('gmem');
 
-export function extentOf(stream: OpStream): Extent {
+export function extentOf(source: OpSource): Extent {
   const counts = new Array<number>(OP_PLANS.length).fill(0);
   const vms = new Set<number>();
   const gmems = new Set<number>();
@@ -53,28 +53,30 @@ export function extentOf(stream: OpStream): Extent {
   let lastVm = -1;
   let lastGmem = -1;
   const op = blankFields();
-  for (let i = 0; i < stream.length; i += 1) {
-    stream.records.read(i, op);
-    const { kind } = op;
-    counts[kind] = (counts[kind] as number) + 1;
-    if (op.vm !== lastVm && HAS_VM[kind]) {
-      lastVm = op.vm;
-      vms.add(lastVm);
+  for (const { stream } of source.chunks()) {
+    for (let i = 0; i < stream.length; i += 1) {
+      stream.records.read(i, op);
+      const { kind } = op;
+      counts[kind] = (counts[kind] as number) + 1;
+      if (op.vm !== lastVm && HAS_VM[kind]) {
+        lastVm = op.vm;
+        vms.add(lastVm);
+      }
+      if (op.gmem !== lastGmem && HAS_GMEM[kind]) {
+        lastGmem = op.gmem;
+        gmems.add(lastGmem);
+      }
+      if (kind === CREATE) files.set(`${op.gmem}`, op.size);
+      else if (kind === BIND) bound.set(`${op.vm}/${op.arg}`, op.size);
+      else if (kind === CLOSE) files.set(`${op.gmem}`, 0);
+      else if (kind === DESTROY) bound.drop(`${op.vm}/`);
+      const end = op.address + Math.max(op.size, 1);
+      if (op.address < 0 || op.size < 0 || end > REACHABLE_BYTES || kind === BIND) continue;
+      if (HAS_GPA[kind]) {
+        if (op.address < gpaStart) gpaStart = op.address;
+        if (end > gpaEnd) gpaEnd = end;
+      } else if (HAS_OFFSET[kind] && end > offsetEnd) offsetEnd = end;
     }
-    if (op.gmem !== lastGmem && HAS_GMEM[kind]) {
-      lastGmem = op.gmem;
-      gmems.add(lastGmem);
-    }
-    if (kind === CREATE) files.set(`${op.gmem}`, op.size);
-    else if (kind === BIND) bound.set(`${op.vm}/${op.arg}`, op.size);
-    else if (kind === CLOSE) files.set(`${op.gmem}`, 0);
-    else if (kind === DESTROY) bound.drop(`${op.vm}/`);
-    const end = op.address + Math.max(op.size, 1);
-    if (op.address < 0 || op.size < 0 || end > REACHABLE_BYTES || kind === BIND) continue;
-    if (HAS_GPA[kind]) {
-      if (op.address < gpaStart) gpaStart = op.address;
-      if (end > gpaEnd) gpaEnd = end;
-    } else if (HAS_OFFSET[kind] && end > offsetEnd) offsetEnd = end;
   }
   const ops: Partial<Record<OpName, number>> = {};
   for (const { name, kind } of OP_PLANS) {

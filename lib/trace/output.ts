@@ -1,5 +1,5 @@
 /**
- * Writes an op stream to a file; the name's end says in which form. The file is complete or not there: it is written
+ * Writes ops to a file; the name's end says in which form. The file is complete or not there: it is written
  * under another name beside it first.
  */
 import { createWriteStream } from 'node:fs';
@@ -10,12 +10,12 @@ import { createGzip } from 'node:zlib';
 import { GmemError } from '../engine/error.js';
 import { jsonlChunks } from '../ops/jsonl.js';
 import { packedChunks } from '../ops/packed.js';
-import type { OpStream } from '../ops/stream.js';
+import { gathered, type OpSource } from '../ops/source.js';
 import { reasonOf } from './source.js';
 
 interface OutputForm {
   readonly extension: string;
-  chunks(stream: OpStream): Iterable<string | Uint8Array>;
+  chunks(source: OpSource): Iterable<string | Uint8Array>;
   readonly transforms: () => Transform[];
 }
 
@@ -23,17 +23,17 @@ interface OutputForm {
 const OUTPUT_FORMS: readonly OutputForm[] = [
   { extension: '.jsonl', chunks: jsonlChunks, transforms: () => [] },
   { extension: '.jsonl.gz', chunks: jsonlChunks, transforms: () => [createGzip()] },
-  { extension: '.gmt', chunks: packedChunks, transforms: () => [] },
+  { extension: '.gmt', chunks: (source) => packedChunks(gathered(source)), transforms: () => [] },
 ];
 
 export const OUTPUT_EXTENSIONS: readonly string[] = OUTPUT_FORMS.map(({ extension }) => extension);
 
 /**
- * Writes a stream to `path`.
+ * Writes ops to `path`; as JSON lines without holding them all.
  *
  * @throws GmemError `ERR_GMEM_ARGUMENT` for an unknown extension, or with the reason of the operating system.
  */
-export async function writeStream(stream: OpStream, path: string): Promise<void> {
+export async function writeStream(ops: OpSource, path: string): Promise<void> {
   const form = OUTPUT_FORMS.find(({ extension }) => path.endsWith(extension));
   if (form === undefined) {
     throw new GmemError(
@@ -43,7 +43,7 @@ export async function writeStream(stream: OpStream, path: string): Promise<void>
   }
   const scratch = (await isSpecial(path)) ? path : `${path}.${process.pid}.part`;
   try {
-    const source = Readable.from(form.chunks(stream), { objectMode: false });
+    const source = Readable.from(form.chunks(ops), { objectMode: false });
     await pipeline([source, ...form.transforms(), createWriteStream(scratch)]);
     if (scratch !== path) await rename(scratch, path);
   } catch (error) {
