@@ -25,6 +25,7 @@ export { type Annotations, OpBuilder, type OpInput, type OpInputOf, type Quantit
 export type { Notes } from './ops/notes.js';
 export { type Outcome, OutcomeRecords } from './ops/outcomes.js';
 export { OpRecords, type RecordFields } from './ops/records.js';
+export type { OpChunk, OpSource } from './ops/source.js';
 export { OpStream } from './ops/stream.js';
 export { type Policy, type PolicyInput, resolvePolicy, unsupportedReason } from './policy/policy.js';
 export { PRESET_NAMES, PRESETS, type Preset, type PresetName } from './policy/presets.js';
@@ -32,7 +33,9 @@ export {
   compare,
   formatJsonl,
   formatPacked,
+  gathered,
   openInput,
+  openScenario,
   parseJsonl,
   parsePacked,
   renderReport,
@@ -47,3 +50,4 @@ export { OP_NAMES, OPS, type OpName } from './spec/ops.js';
 export { NO_PFN, PAGE_BIT, PAGE_VIEW, PAGE_VIEW_WORDS } from './spec/page-view.js';
 export { formatBytes, levelName, ORDERS, type Order, PAGE_BYTES, parseSize } from './spec/units.js';
 export type { Input, InputOptions } from './trace/input.js';
+export type { Scenario, ScenarioOptions } from './workload/scenario.js';

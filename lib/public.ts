@@ -9,11 +9,14 @@ import { ENGINES } from './engine/create.js';
 import * as jsonl from './ops/jsonl.js';
 import * as packed from './ops/packed.js';
 import { findBadRecord } from './ops/record-check.js';
+import * as sources from './ops/source.js';
 import { OpStream } from './ops/stream.js';
 import { REPORT_FORMATS, type ReportFormat, renderReport as render } from './report/formats.js';
 import { ARCHES } from './spec/knobs.js';
 import { type Input, type InputOptions, openInput as open } from './trace/input.js';
 import { writeStream as write } from './trace/output.js';
+import { ScenarioOps } from './workload/ops.js';
+import { openScenario as readScenario, type Scenario, type ScenarioOptions } from './workload/scenario.js';
 
 const COMPARE_KEYS = ['policies', 'engine', 'arch', 'memoryBytes', 'seed', 'costs', 'signal', 'onProgress', 'samples'];
 const REPLAY_KEYS = ['policy', ...COMPARE_KEYS.slice(1), 'outcomes', 'verify'];
@@ -25,10 +28,15 @@ function checkStream(value: unknown): OpStream {
   return stream;
 }
 
+/** A stream, or a scenario's ops, which cannot be wrong. */
+function checkOps(value: unknown): sources.OpSource {
+  return value instanceof ScenarioOps ? value : checkStream(value);
+}
+
 function checkInput(input: unknown): void {
   if (typeof input !== 'object' || input === null) throw argumentError('input: accepted: what openInput gives');
-  const { stream, path, format } = input as Partial<comparing.CompareInput>;
-  checkStream(stream);
+  const { ops, path, format } = input as Partial<comparing.CompareInput>;
+  checkOps(ops ?? (input as Partial<comparing.CompareInput>).stream);
   toText('input.path', path);
   toText('input.format', format);
 }
@@ -69,19 +77,41 @@ export async function replay(
   return comparing.replay(input, options);
 }
 
+function checkTexts(name: string, values: unknown): void {
+  if (values === undefined) return;
+  for (const [i, value] of toInstance(name, values, Array).entries()) toText(`${name}[${i}]`, value);
+}
+
+/**
+ * Reads a scenario file.
+ *
+ * @throws GmemError `ERR_GMEM_INPUT` with every problem of the file at once.
+ */
+export async function openScenario(path: string, options: ScenarioOptions = {}): Promise<Scenario> {
+  checkKeys('options', options, ['set']);
+  checkTexts('set', options.set);
+  return readScenario(toText('path', path), options);
+}
+
+/** All ops of a stream or a scenario as one stream in memory. */
+export function gathered(ops: sources.OpSource): OpStream {
+  return sources.gathered(checkOps(ops));
+}
+
 /**
  * Reads any input the command reads; its content tells the format.
  *
  * @throws GmemError `ERR_GMEM_INPUT` with every problem of the file at once.
  */
 export async function openInput(path: string, options: InputOptions = {}): Promise<Input> {
-  checkKeys('options', options, ['format', 'fit']);
+  checkKeys('options', options, ['format', 'fit', 'settings']);
+  checkTexts('settings', options.settings);
   return open(toText('path', path), options);
 }
 
-/** Writes a stream as `.jsonl`, `.jsonl.gz` or `.gmt`, by the file's name. */
-export async function writeStream(stream: OpStream, path: string): Promise<void> {
-  return write(checkStream(stream), toText('path', path));
+/** Writes a stream or the ops of a scenario as `.jsonl`, `.jsonl.gz` or `.gmt`, by the file's name. */
+export async function writeStream(ops: sources.OpSource, path: string): Promise<void> {
+  return write(checkOps(ops), toText('path', path));
 }
 
 /** Reads JSON lines. `file` is the name in front of every problem. */

@@ -15,11 +15,12 @@ export function compareCommand(done: Done): Command {
   const command = new Command('compare')
     .summary('run one input under every policy and report how they differ')
     .description('Runs INPUT under every policy, one after the other, and reports how they differ.')
-    .argument('<input>', 'op stream or trace; the format is told by its content')
+    .argument('<input>', 'op stream, trace or scenario; the format is told by its content')
     .addOption(
-      new Option('--policies <names>', `comma-separated (default: all): ${PRESET_NAMES.join(', ')}`).argParser(
-        policyNames,
-      ),
+      new Option(
+        '--policies <names>',
+        `comma-separated (default: all, or those a scenario names): ${PRESET_NAMES.join(', ')}`,
+      ).argParser(policyNames),
     );
   for (const option of runOptions(SIMULATORS)) command.addOption(option);
   return command
@@ -36,7 +37,7 @@ Examples:
       const targets = await planOutput(flags.format ?? ['table'], flags.output);
       done(
         await runJob(input, flags, targets, (stream, options) =>
-          compare(stream, { ...options, policies: flags.policies }),
+          compare(stream, { ...options, policies: flags.policies ?? options.policies }),
         ),
       );
     });

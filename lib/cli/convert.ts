@@ -16,7 +16,7 @@ export function convertCommand(done: Done): Command {
     .description(
       `Writes INPUT as an op stream; the ending of OUT says how: ${OUTPUT_EXTENSIONS.join(', ')}. - is JSON lines on stdout.`,
     )
-    .argument('<input>', 'op stream or trace; the format is told by its content')
+    .argument('<input>', 'op stream, trace or scenario; the format is told by its content')
     .requiredOption('-o, --output <out>', 'file to write, or -')
     .addOption(
       new Option(
@@ -26,12 +26,12 @@ export function convertCommand(done: Done): Command {
     )
     .option('-q, --quiet', 'no message on stderr', false)
     .action(async (path: string, flags: { output: string; inputFormat?: string; quiet: boolean }) => {
-      const { stream, fitted } = await openInput(path, { format: flags.inputFormat });
-      if (flags.output === '-') for (const chunk of jsonlChunks(stream)) await writeOut(chunk);
-      else await writeStream(stream, flags.output);
+      const { ops, fitted } = await openInput(path, { format: flags.inputFormat });
+      if (flags.output === '-') for (const chunk of jsonlChunks(ops)) await writeOut(chunk);
+      else await writeStream(ops, flags.output);
       if (!flags.quiet && flags.output !== '-') {
         process.stderr.write(
-          `wrote ${grouped(stream.length)} ops to ${flags.output}${fitted ? ', two of them fitted' : ''}\n`,
+          `wrote ${grouped(ops.length)} ops to ${flags.output}${fitted ? ', two of them fitted' : ''}\n`,
         );
       }
       done(EXIT.done);

@@ -25,14 +25,19 @@ export async function runJob(
   const progress = progressLine(flags.progress, flags.quiet);
   let document: ResultsDocument;
   try {
-    const [input, sha256] = await Promise.all([openInput(path, { format: flags.inputFormat }), fileDigest(path)]);
+    const [input, sha256] = await Promise.all([
+      openInput(path, { format: flags.inputFormat, settings: flags.set }),
+      fileDigest(path),
+    ]);
+    const { format, fitted, wishes } = input;
     document = await run(
-      { ...input, sha256 },
+      { path, format, stream: input.ops, fitted, sha256 },
       {
+        policies: wishes.policies,
         engine: flags.engine,
-        arch: flags.arch,
-        memoryBytes: flags.memory,
-        seed: flags.seed,
+        arch: flags.arch ?? (flags.engine === 'kvm' ? undefined : wishes.arch),
+        memoryBytes: flags.memory ?? wishes.memoryBytes,
+        seed: flags.seed ?? wishes.seed,
         costs,
         // Timeline and memory map cost time, and only these show them.
         samples: targets.some(({ format }) => format === 'html' || format === 'json') ? undefined : 0,

@@ -13,6 +13,7 @@ import { unknownName } from './options.js';
 import { quietOnClosedPipe } from './output.js';
 import { policiesCommand } from './policies.js';
 import { replayCommand } from './replay.js';
+import { runCommand } from './run.js';
 import { versionCommand } from './version.js';
 
 /** How a verb says its exit code. */
@@ -26,6 +27,7 @@ async function main(args: readonly string[]): Promise<ExitCode> {
   const verbs = [
     compareCommand,
     replayCommand,
+    runCommand,
     checkCommand,
     convertCommand,
     conformCommand,

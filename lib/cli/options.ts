@@ -28,7 +28,9 @@ export interface RunFlags {
   engine: EngineName;
   arch?: Arch;
   memory?: number;
-  seed: number;
+  seed?: number;
+  /** Settings of a scenario, `key.path=value`. */
+  set?: string[];
   cost?: string;
   inputFormat?: string;
   format?: ReportFormat[];
@@ -75,6 +77,11 @@ function memory(text: string): number {
   return bytes;
 }
 
+/** Repeatable. */
+export function settings(text: string, before: string[] | undefined): string[] {
+  return [...(before ?? []), text];
+}
+
 function seed(text: string): number {
   const value = /^(\d+|0x[0-9a-f]+)$/i.test(text) ? Number(text) : Number.NaN;
   if (!(value <= 0xffffffff)) throw new UsageError(`--seed: ${JSON.stringify(text)}. Accepted: 0 to ${0xffffffff}`);
@@ -95,7 +102,7 @@ export function runOptions(engines: readonly EngineName[]): Option[] {
       '--memory <size>',
       'simulated host memory (default: twice the gmem files, rounded up to 1 GiB, plus 1 GiB)',
     ).argParser(memory),
-    new Option('--seed <n>', 'seed of the pseudo-random choices, 32 bits').argParser(seed).default(0),
+    new Option('--seed <n>', 'seed of the pseudo-random choices, 32 bits (default: 0)').argParser(seed),
     new Option(
       '--input-format <name>',
       `format of INPUT (default: told by its content): ${TRACE_FORMAT_NAMES.join(', ')}`,

@@ -2,13 +2,26 @@
  * What a file format is to the rest of the project: how it is recognised, and how its bytes become an op stream.
  * A reader knows no engine. The list of formats is formats.ts.
  */
-import type { OpStream } from '../ops/stream.js';
+import type { OpSource } from '../ops/source.js';
+import type { PolicyInput } from '../policy/policy.js';
+import type { Arch } from '../spec/knobs.js';
 
 /** Fed a file's bytes (decompressed) as they come. Nothing but a GmemError `ERR_GMEM_INPUT` is thrown. */
 export interface StreamReader {
   push(chunk: Uint8Array): void;
-  /** The whole stream; every problem of the file at once. */
-  finish(): OpStream;
+  /** All ops; every problem of the file at once. */
+  finish(): OpSource;
+  /** After `finish`: what the file says of the run it wants, beside ops. */
+  readonly wishes?: RunWishes;
+}
+
+/** What a run of an input is to be like where the user does not say otherwise. Policies are as lib/policy takes them. */
+export interface RunWishes {
+  readonly policies?: readonly PolicyInput[] | undefined;
+  readonly arch?: Arch | undefined;
+  readonly seed?: number | undefined;
+  /** Simulated host memory, bytes. */
+  readonly memoryBytes?: number | undefined;
 }
 
 export interface TraceFormat {
@@ -25,6 +38,9 @@ export interface TraceFormat {
   /**
    * @param file name shown in error messages.
    * @param sizeBytes size of the content, when it is known beforehand.
+   * @param settings `key.path=value` each, for a format with `takesSettings`.
    */
-  reader(file: string, sizeBytes?: number): StreamReader;
+  reader(file: string, sizeBytes?: number, settings?: readonly string[]): StreamReader;
+  /** Keys of such a file can be set from outside. */
+  readonly takesSettings?: true;
 }

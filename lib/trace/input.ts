@@ -1,11 +1,13 @@
 /**
- * Opens an input: tells its format, reads it into an op stream, and gives a trace without memory the memory it needs.
+ * Opens an input: tells its format, reads its ops, and gives a trace without memory the memory it needs.
  */
 import { inputError } from '../ops/problems.js';
-import type { OpStream } from '../ops/stream.js';
+import { MAX_RECORDS } from '../ops/records.js';
+import { gathered, type OpSource } from '../ops/source.js';
+import { OpStream } from '../ops/stream.js';
 import { type Extent, extentOf } from './extent.js';
 import { fitStream } from './fit.js';
-import type { TraceFormat } from './format.js';
+import type { RunWishes, TraceFormat } from './format.js';
 import { acceptedFormats, TRACE_FORMATS } from './formats.js';
 import { HEAD_BYTES, openSource } from './source.js';
 
@@ -15,7 +17,16 @@ export interface Input {
   readonly format: string;
   readonly description: string;
   readonly gzip: boolean;
+  /** All ops, for who goes through them: those of a scenario are made while they are read. */
+  readonly ops: OpSource;
+  /**
+   * All ops in memory.
+   *
+   * @throws GmemError `ERR_GMEM_INPUT` when a scenario has more than a stream holds.
+   */
   readonly stream: OpStream;
+  /** What the input says of the run it wants. */
+  readonly wishes: RunWishes;
   /** The stream was given a VM's memory (fit.ts): its first two ops are not in the file. */
   readonly fitted: boolean;
   /** Guest memory in bytes: what is bound to slots at most; without binds, the gmem files open at most. */
@@ -28,6 +39,8 @@ export interface InputOptions {
   readonly format?: string;
   /** Give a trace without create and bind its memory (default true). */
   readonly fit?: boolean;
+  /** `key.path=value` each, for an input that has settings: a scenario. */
+  readonly settings?: readonly string[];
 }
 
 /**
@@ -39,29 +52,57 @@ export interface InputOptions {
 export async function openInput(path: string, options: InputOptions = {}): Promise<Input> {
   const forced = options.format === undefined ? undefined : formatNamed(path, options.format);
   const source = await openSource(path);
-  let stream: OpStream;
+  let ops: OpSource;
+  let wishes: RunWishes = {};
   let format: TraceFormat;
   try {
     format = forced ?? sniffFormat(path, source.head);
-    const reader = format.reader(path, source.sizeBytes);
+    if ((options.settings ?? []).length > 0 && format.takesSettings !== true) {
+      throw inputError(path, `has no settings: it is ${format.description}, accepted: a scenario`);
+    }
+    const reader = format.reader(path, source.sizeBytes, options.settings);
     for await (const chunk of source.chunks()) reader.push(chunk);
-    stream = reader.finish();
+    ops = reader.finish();
+    wishes = reader.wishes ?? {};
   } finally {
     await source.close();
   }
-  const own = extentOf(stream);
-  const fit = options.fit === false ? { stream, fitted: false } : fitStream(stream, own);
+  const own = extentOf(ops);
+  const fitting = options.fit !== false && ops instanceof OpStream;
+  const fit = fitting ? fitStream(ops as OpStream, own) : { stream: ops, fitted: false };
   const extent = fit.fitted ? extentOf(fit.stream) : own;
-  return {
-    path,
-    format: format.name,
-    description: format.description,
-    gzip: source.gzip,
-    stream: fit.stream,
-    fitted: fit.fitted,
-    guestBytes: extent.boundBytes || extent.fileBytes,
-    extent,
-  };
+  return new OpenedInput(path, format, source.gzip, fit.stream, wishes, fit.fitted, extent);
+}
+
+class OpenedInput implements Input {
+  readonly format: string;
+  readonly description: string;
+  readonly guestBytes: number;
+  #stream: OpStream | undefined;
+
+  constructor(
+    readonly path: string,
+    format: TraceFormat,
+    readonly gzip: boolean,
+    readonly ops: OpSource,
+    readonly wishes: RunWishes,
+    readonly fitted: boolean,
+    readonly extent: Extent,
+  ) {
+    this.format = format.name;
+    this.description = format.description;
+    this.guestBytes = extent.boundBytes || extent.fileBytes;
+  }
+
+  get stream(): OpStream {
+    if (this.#stream === undefined) {
+      if (this.ops.length > MAX_RECORDS) {
+        throw inputError(this.path, `has ${this.ops.length} ops, accepted here: ${MAX_RECORDS} that fit in memory`);
+      }
+      this.#stream = gathered(this.ops);
+    }
+    return this.#stream;
+  }
 }
 
 function formatNamed(path: string, name: string): TraceFormat {

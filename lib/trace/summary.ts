@@ -7,11 +7,11 @@ import type { Input } from './input.js';
 
 /** A few lines of text: format, ops by kind, VMs, files, addresses, memory, time. */
 export function summarise(input: Input): string {
-  const { extent, stream } = input;
+  const { extent, ops } = input;
   const kinds = OP_NAMES.filter((name) => extent.ops[name] !== undefined).map((name) => `${name} ${extent.ops[name]}`);
   const lines = [
     `format     ${input.format}: ${input.description}`,
-    `ops        ${stream.length}${kinds.length === 0 ? '' : ` (${kinds.join(', ')})`}`,
+    `ops        ${ops.length}${kinds.length === 0 ? '' : ` (${kinds.join(', ')})`}`,
     `vms        ${listed(extent.vms)}`,
     `gmem files ${listed(extent.gmems)}`,
     `addresses  ${extent.gpaEnd === 0 ? 'none' : `[0x${extent.gpaStart.toString(16)}, 0x${extent.gpaEnd.toString(16)})`}`,
@@ -31,14 +31,16 @@ function listed(ids: readonly number[]): string {
 }
 
 /** Seconds from the first to the last time of the stream. */
-function duration({ stream }: Input): number | undefined {
+function duration({ ops }: Input): number | undefined {
   let first = Number.POSITIVE_INFINITY;
   let last = Number.NEGATIVE_INFINITY;
-  for (let i = 0; i < stream.length; i += 1) {
-    const t = stream.time(i);
-    if (t === undefined) continue;
-    first = Math.min(first, t);
-    last = Math.max(last, t);
+  for (const { stream } of ops.chunks()) {
+    for (let i = 0; i < stream.length; i += 1) {
+      const t = stream.time(i);
+      if (t === undefined) continue;
+      first = Math.min(first, t);
+      last = Math.max(last, t);
+    }
   }
   return last < first ? undefined : (last - first) / 1e6;
 }

@@ -16,10 +16,20 @@ test('help goes to stdout, exit code 0, and lists the verbs there are', () => {
   assert.equal(code, 0);
   assert.equal(stderr, '');
   const verbs = [...stdout.matchAll(/^ {2}(\w+) .*(?:\[|<|print)/gm)].map((match) => match[1]);
-  assert.deepEqual(verbs.sort(), ['check', 'compare', 'conform', 'convert', 'help', 'policies', 'replay', 'version']);
+  assert.deepEqual(verbs.sort(), [
+    'check',
+    'compare',
+    'conform',
+    'convert',
+    'help',
+    'policies',
+    'replay',
+    'run',
+    'version',
+  ]);
 });
 
-for (const verb of ['compare', 'replay', 'check', 'conform', 'convert', 'policies', 'version']) {
+for (const verb of ['compare', 'replay', 'check', 'conform', 'convert', 'policies', 'run', 'version']) {
   test(`${verb} --help explains itself`, () => {
     const { code, stdout } = gmem([verb, '--help']);
     assert.equal(code, 0);
@@ -33,7 +43,7 @@ test('the command file can be run by name', () => {
 
 const WRONG: readonly [string, string[], RegExp][] = [
   ['unknown verb', ['comprae', 'x'], /unknown "comprae", did you mean "compare"\? Accepted: compare, replay/],
-  ['a verb that is not there yet', ['run', 'x.yaml'], /unknown "run"/],
+  ['a verb that is not there yet', ['report', 'x'], /unknown "report"/],
   ['no input', ['compare'], /missing required argument 'input'/],
   ['two inputs', ['compare', 'a', 'b'], /too many arguments/],
   ['unknown option', ['compare', 'x', '--polices', 'rfc-thp'], /unknown option '--polices'[\s\S]*--policies/],

@@ -33,13 +33,14 @@ function conversions(stream: OpStream): Conversion[] {
 test('the op stream reads, and says what its description says', async () => {
   const input = await openInput(bundled('boot2g.jsonl.gz'));
   assert.deepEqual(
-    { ...input, stream: input.stream.length, path: '', description: '' },
+    { ...input, ops: input.ops.length, path: '', description: '' },
     {
       path: '',
       format: 'jsonl',
       description: '',
       gzip: true,
-      stream: 251_888,
+      ops: 251_888,
+      wishes: {},
       fitted: false,
       guestBytes: 2560 * 2 ** 20,
       extent: {

@@ -1,0 +1,59 @@
+/** `gmem run SCENARIO.yaml`: a scenario under the policies it names, with keys of it set from outside where asked. */
+import { Command, Option } from 'commander';
+import { compare } from '../compare/compare.js';
+import { PRESET_NAMES, type PresetName } from '../policy/presets.js';
+import { runJob } from './job.js';
+import type { Done } from './main.js';
+import { policyNames, type RunFlags, runOptions, SIMULATORS, settings } from './options.js';
+import { planOutput } from './output.js';
+
+interface ScenarioFlags extends RunFlags {
+  policies?: PresetName[];
+  guestMemory?: string;
+}
+
+export function runCommand(done: Done): Command {
+  const command = new Command('run')
+    .summary('run a scenario under its policies')
+    .description('Runs SCENARIO, a YAML file (docs/scenarios.md), under the policies it names, or every preset.')
+    .argument('<scenario>', 'YAML file with schema: gmem.scenario/1')
+    .addOption(
+      new Option(
+        '--policies <names>',
+        `comma-separated (default: those the scenario names, or all): ${PRESET_NAMES.join(', ')}`,
+      ).argParser(policyNames),
+    )
+    .addOption(
+      new Option('--set <key=value>', 'set a key of the scenario, such as phases[2].blocks=40; repeatable').argParser(
+        settings,
+      ),
+    )
+    .addOption(new Option('--guest-memory <size>', 'memory of the guests: the same as --set machine.memory=SIZE'));
+  for (const option of runOptions(SIMULATORS).filter(({ long }) => long !== '--input-format')) {
+    command.addOption(option);
+  }
+  return command
+    .addHelpText(
+      'after',
+      `
+The seed of a scenario makes its ops; --seed replaces it (--set machine.seed=N), and is that of the engine too.
+
+Examples:
+  gmem run scenarios/snp-boot-16g.yaml
+  gmem run scenarios/snp-boot-16g.yaml --guest-memory 64GiB --format json
+  gmem run scenarios/shared-pool.yaml --set phases[3].share=4% --format html -o report.html`,
+    )
+    .action(async (scenario: string, flags: ScenarioFlags) => {
+      const targets = await planOutput(flags.format ?? ['table'], flags.output);
+      const set = [
+        ...(flags.guestMemory === undefined ? [] : [`machine.memory=${flags.guestMemory}`]),
+        ...(flags.seed === undefined ? [] : [`machine.seed=${flags.seed}`]),
+        ...(flags.set ?? []),
+      ];
+      done(
+        await runJob(scenario, { ...flags, inputFormat: 'scenario', set }, targets, (stream, options) =>
+          compare(stream, { ...options, policies: flags.policies ?? options.policies }),
+        ),
+      );
+    });
+}

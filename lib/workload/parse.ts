@@ -1,0 +1,149 @@
+/**
+ * A scenario's YAML to a checked document: syntax, numbers that would be rounded, unknown keys and illegal values, all of
+ * them at once and each with its place.
+ */
+import { parseDocument } from 'yaml';
+import { InputProblems, shown } from '../ops/problems.js';
+import { type Problem, problemsOf } from './issues.js';
+import { type KeyPath, Places, writtenPath } from './places.js';
+import { type ScenarioDocument, scenarioSchema } from './schema.js';
+
+/** More than any scenario needs; what is larger is some other file. */
+export const SCENARIO_BYTES_LIMIT = 1 << 20;
+
+export interface ParsedScenario {
+  readonly document: ScenarioDocument;
+  /** Throws every problem of the file, in order of place, when there is one. */
+  refuse(problems: readonly Problem[]): void;
+}
+
+/**
+ * Reads a scenario.
+ *
+ * @param file name shown in error messages.
+ * @param settings `key.path=value`, the value in YAML: replaces or adds what the file says.
+ * @throws GmemError `ERR_GMEM_INPUT` with every problem of the file.
+ */
+export function parseScenario(text: string, file: string, settings: readonly string[] = []): ParsedScenario {
+  const places = new Places();
+  const syntax = new InputProblems(file);
+  const document = guarded(syntax, () =>
+    parseDocument(text, { lineCounter: places.lines, intAsBigInt: true, uniqueKeys: true }),
+  );
+  places.document = document;
+  const overridden = new Map<string, string>();
+
+  const refuse = (problems: readonly Problem[]): void => {
+    const placed = problems.map((problem) => {
+      const path = problem.key === undefined ? problem.path : [...problem.path, problem.key];
+      const key = writtenPath(path);
+      const setting = [...overridden].find(
+        ([name]) => key === name || key.startsWith(`${name}.`) || key.startsWith(`${name}[`),
+      );
+      const place = problem.key === undefined ? places.ofValue(problem.path) : places.ofKey(problem.path, problem.key);
+      return {
+        ...place,
+        key: key || 'scenario',
+        message: `${problem.message}${setting === undefined ? '' : ` (set by ${shown(setting[1])})`}`,
+      };
+    });
+    placed.sort((a, b) => a.line - b.line || a.column - b.column);
+    const found = new InputProblems(file);
+    for (const { line, column, key, message } of placed) found.add(line, column, key, message);
+    found.throwIfAny();
+  };
+
+  for (const error of [...document.errors, ...document.warnings]) {
+    const { line, column } = places.at(error.pos[0]);
+    syntax.add(
+      line,
+      column,
+      'YAML',
+      (error.message.split('\n')[0] as string).replace(/ at line \d+, column \d+:?$/, ''),
+    );
+  }
+  syntax.throwIfAny();
+
+  let value: unknown = guarded(syntax, () => document.toJS({ maxAliasCount: 100 }));
+  const problems: Problem[] = [];
+  for (const setting of settings) {
+    const problem = override(value, setting);
+    if ('message' in problem) problems.push({ path: [], message: problem.message });
+    else overridden.set(problem.name, setting);
+  }
+  value = exactNumbers(value, [], problems);
+  const parsed = scenarioSchema.safeParse(value);
+  if (!parsed.success) {
+    const rounded = new Set(problems.map(({ path }) => writtenPath(path)));
+    for (const issue of parsed.error.issues) {
+      if (rounded.has(writtenPath(issue.path)) && issue.path.length > 0) continue;
+      problems.push(...problemsOf(issue, scenarioSchema, value));
+    }
+  }
+  refuse(problems);
+  return { document: parsed.data as ScenarioDocument, refuse };
+}
+
+/** What the YAML library throws (alias bombs, nesting that exhausts its stack) is a problem of the file. */
+function guarded<T>(problems: InputProblems, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    problems.add(1, 1, 'YAML', error instanceof RangeError ? 'is nested too deeply' : (error as Error).message);
+    problems.throwIfAny();
+    throw error;
+  }
+}
+
+/** No key of a scenario lies deeper; an alias within what it names has no end. */
+const DEEPEST = 16;
+
+/** Integers as numbers where a number holds them exactly; the others are problems. */
+function exactNumbers(value: unknown, path: KeyPath, problems: Problem[]): unknown {
+  if (typeof value === 'bigint') {
+    const number = Number(value);
+    if (Number.isSafeInteger(number)) return number;
+    problems.push({ path, message: `${value} is no quantity here, accepted: whole numbers up to 2^53 - 1` });
+    return null;
+  }
+  if (path.length > DEEPEST) {
+    problems.push({ path: path.slice(0, 1), message: 'is nested too deeply' });
+    return null;
+  }
+  if (Array.isArray(value)) return value.map((item, i) => exactNumbers(item, [...path, i], problems));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [key, exactNumbers(item, [...path, key], problems)]),
+  );
+}
+
+/** Puts one `key.path=value` into `root`. @returns the path as written in messages. */
+function override(root: unknown, setting: string): { name: string } | { message: string } {
+  const equals = setting.indexOf('=');
+  const path = setting
+    .slice(0, Math.max(0, equals))
+    .trim()
+    .replace(/\[(\d+)\]/g, '.$1')
+    .split('.')
+    .map((part) => (/^\d+$/.test(part) ? Number(part) : part));
+  if (equals < 0 || path.includes('')) {
+    return {
+      message: `setting ${shown(setting)}, accepted: key.path=value, such as machine.memory=64GiB or phases[2].blocks=40`,
+    };
+  }
+  const given = parseDocument(setting.slice(equals + 1), { intAsBigInt: true });
+  if (given.errors.length > 0 || /[&*]/.test(setting))
+    return { message: `setting ${shown(setting)}: the value is no YAML` };
+  let at = root;
+  for (const part of path.slice(0, -1)) {
+    at =
+      typeof at === 'object' && at !== null && Object.hasOwn(at, part)
+        ? (at as Record<PropertyKey, unknown>)[part]
+        : undefined;
+  }
+  const last = path.at(-1) as string | number;
+  const fits = Array.isArray(at) ? typeof last === 'number' && last < at.length : typeof at === 'object' && at !== null;
+  if (!fits) return { message: `setting ${shown(setting)}: there is no such place in the scenario` };
+  Object.defineProperty(at, last, { value: given.toJS(), writable: true, enumerable: true, configurable: true });
+  return { name: writtenPath(path) };
+}

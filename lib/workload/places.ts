@@ -1,0 +1,47 @@
+/**
+ * Where in a YAML file a key stands, and how a path to it is written.
+ */
+import { type Document, isMap, isNode, isScalar, LineCounter, type Node } from 'yaml';
+
+export type KeyPath = readonly PropertyKey[];
+
+/** `phases[2].size`; empty for the whole document. */
+export function writtenPath(path: KeyPath): string {
+  let written = '';
+  for (const part of path) {
+    if (typeof part === 'number') written += `[${part}]`;
+    else written += `${written === '' ? '' : '.'}${String(part)}`;
+  }
+  return written;
+}
+
+export class Places {
+  readonly lines = new LineCounter();
+  document: Document.Parsed | undefined;
+
+  /** 1-based line and column of the value at `path`, or of the nearest thing around it that is there. */
+  ofValue(path: KeyPath): { line: number; column: number } {
+    for (let length = path.length; length > 0; length -= 1) {
+      const node = this.document?.getIn([...path.slice(0, length)], true);
+      if (isNode(node) && node.range) return this.at(node.range[0]);
+    }
+    return this.at(this.document?.contents?.range?.[0] ?? 0);
+  }
+
+  /** Of a key in the mapping at `path`. */
+  ofKey(path: KeyPath, key: string): { line: number; column: number } {
+    const map: unknown = path.length === 0 ? this.document?.contents : this.document?.getIn([...path], true);
+    if (isMap(map)) {
+      for (const pair of map.items) {
+        const node = pair.key as Node;
+        if (isScalar(node) && String(node.value) === key && node.range) return this.at(node.range[0]);
+      }
+    }
+    return this.ofValue(path);
+  }
+
+  at(offset: number): { line: number; column: number } {
+    const { line, col } = this.lines.linePos(offset);
+    return { line: Math.max(1, line), column: Math.max(1, col) };
+  }
+}

@@ -1,0 +1,121 @@
+/** Scenarios on the command line, as any other input and with keys set. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import type { ResultsDocument } from '../../lib/compare/results.js';
+import { PRESET_NAMES } from '../../lib/policy/presets.js';
+import { file, gmem, scratch } from '../cli/gmem.js';
+
+const LINES = [
+  '# a small guest',
+  'name: small',
+  'schema: "gmem.scenario/1"',
+  'machine: {memory: 256MiB, vcpus: 2, seed: 5, arch: snp, hostMemory: 2GiB}',
+  'policies: [rfc-thp, {name: no-fallback, base: rfc-thp, knobs: {fallback: false}}]',
+  'phases:',
+  '  - {phase: flip, times: 3}',
+  '  - {phase: hungry, size: 8MiB}',
+];
+
+/** Parsed, without the host's figures. */
+function simulated(json: string): ResultsDocument {
+  return JSON.parse(json, (key, value) => (key === 'host' ? undefined : value)) as ResultsDocument;
+}
+
+test('run: policies, host memory, arch and seed of the file, replaced where asked', (t) => {
+  const folder = scratch(t);
+  const input = file(folder, 'x.yaml', LINES);
+  const { code, stdout, stderr } = gmem(['run', input, '--format', 'json']);
+  assert.equal(code, 0, stderr);
+  const document = simulated(stdout);
+  assert.equal(document.schema, 'gmem.compare/1');
+  assert.deepEqual(
+    document.results.map(({ policy }) => policy),
+    ['rfc-thp', 'no-fallback'],
+  );
+  assert.deepEqual(document.settings, { arch: 'snp', memory_bytes: 2 ** 31, seed: 5, contents: false });
+  assert.equal(document.input.ops, 2 + 12 + 2048);
+  assert.equal(document.input.format, 'scenario');
+  assert.deepEqual(simulated(gmem(['compare', input, '--format', 'json']).stdout), document);
+
+  const other = [
+    '--guest-memory',
+    '512MiB',
+    '--set',
+    'phases[0].times=4',
+    '--seed',
+    '9',
+    '--policies',
+    'mainline-6.18',
+  ];
+  const changed = simulated(
+    gmem(['run', input, '--format', 'json', '--memory', '3GiB', '--arch', 'none', ...other]).stdout,
+  );
+  assert.deepEqual(
+    changed.results.map(({ policy }) => policy),
+    ['mainline-6.18'],
+  );
+  assert.deepEqual(changed.settings, { arch: 'none', memory_bytes: 3 * 2 ** 30, seed: 9, contents: false });
+  assert.equal(changed.input.guest_bytes, 2 ** 29);
+  assert.equal(changed.input.ops, 2 + 16 + 2048);
+});
+
+test('run without policies takes every preset', (t) => {
+  const input = file(
+    scratch(t),
+    'x.yaml',
+    LINES.filter((line) => !line.startsWith('policies')),
+  );
+  const { results } = simulated(gmem(['run', input, '--format', 'json']).stdout);
+  assert.deepEqual(
+    results.map(({ policy }) => policy),
+    PRESET_NAMES,
+  );
+});
+
+test('check, replay and convert take a scenario; what is converted runs alike', (t) => {
+  const folder = scratch(t);
+  const input = file(folder, 'x.yaml', LINES);
+  assert.match(
+    gmem(['check', input]).stdout,
+    /x\.yaml: ok\n.*format +scenario: .*\n +ops +2062 \(create 1, bind 1, convert 6, touch 2054\)/,
+  );
+  const replay = (from: string): ResultsDocument =>
+    simulated(
+      gmem(['replay', from, '--policy', 'rfc-thp', '--verify', '--memory', '2GiB', '--seed', '5', '--format', 'json'])
+        .stdout,
+    );
+  const direct = replay(input);
+  assert.deepEqual((direct.results[0] as { violations?: string[] }).violations, []);
+  for (const name of ['ops.jsonl', 'ops.jsonl.gz', 'ops.gmt']) {
+    const out = path.join(folder, name);
+    assert.equal(gmem(['convert', input, '-o', out]).code, 0);
+    const converted = replay(out);
+    assert.equal(converted.input.ops, 2062);
+    assert.deepEqual(converted.results, direct.results);
+  }
+  const piped = gmem(['convert', input, '-o', '-']).stdout;
+  assert.equal(piped, readFileSync(path.join(folder, 'ops.jsonl'), 'utf8'));
+  assert.match(piped, /"op":"convert".*"to":"shared".*"source":"flip"/);
+});
+
+test('problems and misuse: exit code 2, nothing on stdout', (t) => {
+  const folder = scratch(t);
+  const bad = file(folder, 'bad.yaml', [...LINES, '  - {phase: flip, tims: 3}', '  - {phase: flop}']);
+  for (const verb of ['run', 'compare', 'check']) {
+    const { code, stdout, stderr } = gmem([verb, bad]);
+    assert.equal(code, 2);
+    assert.equal(stdout, '');
+    assert.match(
+      stderr,
+      /bad\.yaml:9:19: phases\[2\]\.tims: unknown key.*\n.*bad\.yaml:10:13: phases\[3\]\.phase: unknown "flop"/,
+    );
+  }
+  const good = file(folder, 'x.yaml', LINES);
+  assert.match(gmem(['run', good, '--set', 'nonsense']).stderr, /setting "nonsense", accepted: key\.path=value/);
+  assert.equal(gmem(['run', good, '--guest-memory', 'lots']).code, 2);
+  const trace = file(folder, 'x.jsonl', ['{"op":"create","size":4096}']);
+  assert.match(gmem(['run', trace]).stderr, /x\.jsonl:.* /);
+  assert.equal(gmem(['run', trace]).code, 2);
+});
