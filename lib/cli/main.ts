@@ -4,6 +4,7 @@
  */
 import { Command } from 'commander';
 import { PACKAGE } from '../version.js';
+import { calibrateCommand } from './calibrate.js';
 import { checkCommand } from './check.js';
 import { compareCommand } from './compare.js';
 import { conformCommand } from './conform.js';
@@ -31,6 +32,7 @@ async function main(args: readonly string[]): Promise<ExitCode> {
     checkCommand,
     convertCommand,
     conformCommand,
+    calibrateCommand,
     policiesCommand,
     versionCommand,
   ].map((make) => make(done));

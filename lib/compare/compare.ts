@@ -133,6 +133,7 @@ async function runAll(
     settings,
     ...(interrupted ? { interrupted: true } : {}),
     results,
+    cost_origin: { name: costs.name, ...costs.origin },
     cost_table: Object.values(costs.entries),
     host: machine(),
   };

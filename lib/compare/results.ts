@@ -6,7 +6,7 @@
  */
 
 import type { CostEvent } from '../cost/events.js';
-import type { CostEntry } from '../cost/table.js';
+import type { CostEntry, CostOrigin } from '../cost/table.js';
 import type { EngineKind } from '../engine/backend.js';
 import type { Counters } from '../spec/counters.js';
 import type { Arch, Knobs } from '../spec/knobs.js';
@@ -127,6 +127,8 @@ export interface ResultsDocument {
   settings: RunSettings;
   interrupted?: true;
   results: PolicyResult[];
+  /** Which table `cost_table` is: its name and where it is from. */
+  cost_origin: { name: string } & CostOrigin;
   cost_table: CostEntry[];
   host: MachineFigures;
 }

@@ -3,14 +3,18 @@
  *
  *     { "name": "my EPYC 9554", "source": "perf stat, 2026-03", "cycles": { "psmash": 3100, "exit": { "cycles": 9000, "source": "..." } } }
  *
- * Events that are not named keep the built-in number. A fraction is legal, a negative number is not.
+ * Events that are not named keep the built-in number. A fraction is legal, a negative number is not. A calibration
+ * (`gmem calibrate`, `"schema": "gmem.calibration/1"`) is a cost file too.
  */
 import { readFile } from 'node:fs/promises';
 import { LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
+import { CALIBRATION_SCHEMA, type Calibration, calibrationSchema, machineLine } from '../calibrate/document.js';
 import { GmemError } from '../engine/error.js';
 import { COST_EVENT_NAMES, type CostEvent } from './events.js';
 import { type CostEntry, type CostTable, withCosts } from './table.js';
+
+type Replaced = Partial<Record<CostEvent, Omit<CostEntry, 'event'>>>;
 
 const cycles = z.number().nonnegative().finite();
 const schema = z.strictObject({
@@ -52,24 +56,44 @@ export function parseCostFile(text: string, path: string): CostTable {
       document.errors.map((error) => `${at(error.pos[0])}: ${error.message.split('\n')[0]}`),
     );
   }
-  const parsed = schema.safeParse(document.toJS());
-  if (!parsed.success) {
-    fail(
+  const content: unknown = document.toJS();
+  const checked = <T>(accepted: z.ZodType<T>, say: typeof explain): T => {
+    const parsed = accepted.safeParse(content);
+    if (parsed.success) return parsed.data;
+    return fail(
       path,
       parsed.error.issues.map((issue) => {
         const keys = 'keys' in issue && Array.isArray(issue.keys) ? issue.keys : [];
         const full = [...issue.path, ...keys.slice(0, 1)];
-        return `${at(offsetOf(document, full))}: ${full.join('.') || 'file'}: ${explain(issue, full)}`;
+        return `${at(offsetOf(document, full))}: ${full.join('.') || 'file'}: ${say(issue, full)}`;
       }),
     );
-  }
-  const replaced: Partial<Record<CostEvent, Omit<CostEntry, 'event'>>> = {};
-  for (const [event, value] of Object.entries(parsed.data.cycles)) {
+  };
+  const kind = (content as { schema?: unknown } | null | undefined)?.schema;
+  // A file that names a schema means to be of it; one that names another is told so.
+  if (kind !== undefined) return ofCalibration(checked(calibrationSchema, explainCalibration));
+  const { name, source: common, cycles: numbers } = checked(schema, explain);
+  const replaced: Replaced = {};
+  for (const [event, value] of Object.entries(numbers)) {
     const own = typeof value === 'number' ? { cycles: value } : value;
-    const source = ('source' in own ? own.source : undefined) ?? parsed.data.source ?? `cost file ${path}`;
+    const source = ('source' in own ? own.source : undefined) ?? common ?? `cost file ${path}`;
     replaced[event as CostEvent] = { cycles: own.cycles, basis: 'user', source };
   }
-  return withCosts(parsed.data.name ?? path, replaced);
+  return withCosts(name ?? path, replaced);
+}
+
+/** What the host that was measured says, event by event; the file holds the built-in numbers of its day for the rest. */
+function ofCalibration(calibration: Calibration): CostTable {
+  const replaced: Replaced = calibration.cycles;
+  const machine = machineLine(calibration);
+  return withCosts('calibration', replaced, { kind: 'calibration', date: calibration.date, machine });
+}
+
+function explainCalibration(issue: z.core.$ZodIssue, path: readonly PropertyKey[]): string {
+  if (path[0] === 'schema')
+    return `accepted: ${JSON.stringify(CALIBRATION_SCHEMA)}, or no schema for a plain cost file`;
+  if (issue.code === 'unrecognized_keys' || issue.code === 'invalid_key') return `unknown key of ${CALIBRATION_SCHEMA}`;
+  return issue.message;
 }
 
 function explain(issue: z.core.$ZodIssue, path: readonly PropertyKey[]): string {

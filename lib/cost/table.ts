@@ -1,22 +1,33 @@
 /**
- * Cycles an event, each with where the number is from: a published source, or "fitted" and to what. No number here was
- * measured by this program, and none is a claim about the reader's machine; a cost file replaces any of them.
+ * Cycles an event, each with where the number is from: a published source, or "fitted" and to what. No built-in number was
+ * measured by this program, and none is a claim about the reader's machine; a cost file or a calibration replaces any of them.
  */
 
 import type { Knobs } from '../spec/knobs.js';
 import { ORDER_1G, ORDER_2M, pagesOf } from '../spec/units.js';
 import { COST_EVENT_NAMES, type CostEvent } from './events.js';
 
+/** `published` and `fitted` are the built-in table's, `measured` a calibration's (its `fitted` are fitted to that), `user` a cost file's. */
+export const COST_BASES = ['published', 'fitted', 'measured', 'user'] as const;
+
 export interface CostEntry {
   event: CostEvent;
   cycles: number;
-  /** `published` and `fitted` are the built-in table's; `user` came from a cost file. */
-  basis: 'published' | 'fitted' | 'user';
+  basis: (typeof COST_BASES)[number];
   source: string;
+}
+
+/** Where a table is from, as reports say it. */
+export interface CostOrigin {
+  kind: 'built-in' | 'cost file' | 'calibration';
+  /** When it was measured, and on what; a calibration's. */
+  date?: string;
+  machine?: string;
 }
 
 export interface CostTable {
   readonly name: string;
+  readonly origin: CostOrigin;
   readonly entries: Readonly<Record<CostEvent, CostEntry>>;
 }
 
@@ -44,12 +55,17 @@ const split1g = `20000 + 177 a page x 262144, from 46475980 cycles (${LIST_RUN})
 const noFigure = 'no published figure';
 const guestMemfd =
   'refault of a present page of a real guest_memfd (Linux 6.18, 2-vCPU Zen 5 guest), 2.1 us at its 2.6 GHz TSC';
+const allocation =
+  'fallocate of one page of that guest_memfd less the system call, 0.547 us on that machine at 2.6 GHz';
 const zap = 'MADV_DONTNEED of one touched 4K page less the system call, 0.95 us on that machine at 2.6 GHz';
 
 const DEFAULTS: Record<CostEvent, Omit<CostEntry, 'event'>> = {
   fault_4k: { cycles: 5_460, basis: 'fitted', source: guestMemfd },
   fault_2m: { cycles: 5_460, basis: 'fitted', source: `${guestMemfd}; taken alike for every leaf size` },
   fault_1g: { cycles: 5_460, basis: 'fitted', source: `${guestMemfd}; taken alike for every leaf size` },
+  allocate_4k: { cycles: 1_420, basis: 'fitted', source: allocation },
+  allocate_2m: { cycles: 1_420, basis: 'fitted', source: `${allocation}; taken alike for every size` },
+  allocate_1g: { cycles: 1_420, basis: 'fitted', source: `${allocation}; taken alike for every size` },
   zap_4k: { cycles: 2_470, basis: 'fitted', source: zap },
   zap_2m: { cycles: 2_470, basis: 'fitted', source: `${zap}; taken alike for every leaf size` },
   zap_1g: { cycles: 2_470, basis: 'fitted', source: `${zap}; taken alike for every leaf size` },
@@ -71,15 +87,15 @@ const DEFAULTS: Record<CostEvent, Omit<CostEntry, 'event'>> = {
   merge_1g: { cycles: splitCycles(ORDER_1G), basis: 'published', source: `taken as a split: ${split1g}` },
 };
 
-export const DEFAULT_COST_TABLE: CostTable = tableOf('built-in', DEFAULTS);
+export const DEFAULT_COST_TABLE: CostTable = tableOf('built-in', { kind: 'built-in' }, DEFAULTS);
 
 /** The table with the numbers of `replaced` in place of its own. */
 export function withCosts(
   name: string,
   replaced: Partial<Record<CostEvent, Omit<CostEntry, 'event'>>>,
-  base: CostTable = DEFAULT_COST_TABLE,
+  origin: CostOrigin = { kind: 'cost file' },
 ): CostTable {
-  return tableOf(name, { ...base.entries, ...replaced });
+  return tableOf(name, origin, { ...DEFAULT_COST_TABLE.entries, ...replaced });
 }
 
 /** What a plain conversion costs under these knobs: fitted to the published run nearest to them, unless the user said. */
@@ -89,9 +105,9 @@ export function plainConversion(table: CostTable, knobs: Knobs): { cycles: numbe
   return knobs.hugepages === '1G' ? PLAIN_CONVERSION.upTo1g : PLAIN_CONVERSION.upTo2m;
 }
 
-function tableOf(name: string, numbers: Record<CostEvent, Omit<CostEntry, 'event'>>): CostTable {
+function tableOf(name: string, origin: CostOrigin, numbers: Record<CostEvent, Omit<CostEntry, 'event'>>): CostTable {
   const entries = Object.fromEntries(
     COST_EVENT_NAMES.map((event) => [event, Object.freeze({ ...numbers[event], event })]),
   ) as Record<CostEvent, CostEntry>;
-  return Object.freeze({ name, entries: Object.freeze(entries) });
+  return Object.freeze({ name, origin: Object.freeze(origin), entries: Object.freeze(entries) });
 }

@@ -34,6 +34,8 @@ export interface KvmAddon {
   kvmCreate(residentLimitBytes: number): { handle?: number; capabilities: KvmCapabilities };
   kvmClose(handle: number): void;
   kvmRun(handle: number, records: Uint8Array, first: number, count: number, outcomes: Uint8Array | null): void;
+  /** Ends a guest program of this VM in a triple fault. @returns the errno's number. */
+  kvmCrash(handle: number, vm: number): number;
   kvmErrors(handle: number, into: Float64Array): void;
   kvmPages(handle: number, gmem: number, first: number, count: number, into: Uint8Array): boolean;
   kvmFileSize(handle: number, gmem: number): number;

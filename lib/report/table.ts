@@ -5,6 +5,7 @@
 import { isRun, type ResultsDocument, type RunResult } from '../compare/results.js';
 import { formatBytes } from '../spec/units.js';
 import { type Column, usedColumns } from './columns.js';
+import { costTableLine } from './costs.js';
 import { grouped, share } from './format.js';
 
 export interface TableOptions {
@@ -50,9 +51,7 @@ export function tableReport(document: ResultsDocument, options: TableOptions = {
   if (counted.length > 0 && zero.length > 0)
     lines.push(...wrap(`zero everywhere: ${zero.join(', ')}`).map((l) => paint(DIM, l)));
   if (counted.length > 0) {
-    lines.push(
-      paint(DIM, 'cycles are modelled: counters times a table of published and fitted costs (--cost replaces them)'),
-    );
+    lines.push(...wrap(`cycles are modelled: counters times the ${costTableLine(document)}`).map((l) => paint(DIM, l)));
   }
   return `${lines.join('\n')}\n`;
 }

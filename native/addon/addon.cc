@@ -5,6 +5,7 @@
 #include <new>
 
 #include "addon/arguments.h"
+#include "addon/calibrate.h"
 #include "addon/kvm.h"
 #include "addon/sessions.h"
 #include "core/engine.h"
@@ -147,6 +148,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
     exports.Set("step", Napi::Function(env, step_function));
   }
   register_kvm(env, exports);
+  register_calibrate(env, exports);
   return exports;
 }
 

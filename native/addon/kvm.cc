@@ -80,6 +80,12 @@ Napi::Value run(Table& table, const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+// kvmCrash(handle, vm): errno of a guest program that ends in a triple fault
+Napi::Value crash(Table& table, const Napi::CallbackInfo& info) {
+  kvm::Engine& engine = engine_at(table, info);
+  return Napi::Number::New(info.Env(), engine.crash(id_at(info, 1)));
+}
+
 // kvmErrors(handle, into: Float64Array of 256)
 Napi::Value errors(Table& table, const Napi::CallbackInfo& info) {
   kvm::Engine& engine = engine_at(table, info);
@@ -138,6 +144,7 @@ void register_kvm(Napi::Env env, Napi::Object exports) {
   add("kvmCreate", create);
   add("kvmClose", close);
   add("kvmRun", run);
+  add("kvmCrash", crash);
   add("kvmErrors", errors);
   add("kvmPages", pages);
   add("kvmFileSize", file_size);

@@ -154,6 +154,12 @@ OutcomeRecord Engine::run(const OpRecord& op) {
   return out;
 }
 
+int Engine::crash(uint32_t vm) {
+  int error;
+  Machine* const of = machine(vm, error);
+  return of == nullptr ? error : of->run(Action::kCrash, 0, kPage, 0).errno_number;
+}
+
 OutcomeRecord Engine::create(const OpRecord& op) {
   int error;
   Machine* vm = machine(op.vm, error);

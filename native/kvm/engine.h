@@ -41,6 +41,9 @@ class Engine {
 
   spec::OutcomeRecord run(const spec::OpRecord& op);
 
+  // Ends a guest program of this VM in a triple fault: what is left then is for tests to see. The errno of the run.
+  int crash(uint32_t vm);
+
   const uint64_t* errors() const { return errors_; }
   // -1: not open.
   int64_t file_size(uint32_t gmem) const;

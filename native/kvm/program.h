@@ -8,11 +8,11 @@
 
 namespace gmem::kvm {
 
-enum class Action : uint8_t { kTouchRead, kTouchWrite, kFill, kCompare };
+enum class Action : uint8_t { kTouchRead, kTouchWrite, kFill, kCompare, kCrash };
 
 // Offset of each program in the code page.
 inline constexpr size_t kProgramStride = 64;
-inline constexpr size_t kPrograms = 4;
+inline constexpr size_t kPrograms = 5;
 
 inline constexpr uint8_t kProgramBytes[kPrograms][kProgramStride] = {
     // kTouchRead: one load a page.
@@ -50,6 +50,11 @@ inline constexpr uint8_t kProgramBytes[kPrograms][kProgramStride] = {
         0x75, 0xf5,        // jnz next
         0x88, 0x03,        // done: mov [rbx], al
         0xeb, 0xfe,        // jmp $
+    },
+    // kCrash: what user mode may not do, without a table to find a handler in: a triple fault.
+    {
+        0xf4,        // hlt
+        0xeb, 0xfe,  // jmp $
     },
 };
 

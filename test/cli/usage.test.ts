@@ -17,6 +17,7 @@ test('help goes to stdout, exit code 0, and lists the verbs there are', () => {
   assert.equal(stderr, '');
   const verbs = [...stdout.matchAll(/^ {2}(\w+) .*(?:\[|<|print)/gm)].map((match) => match[1]);
   assert.deepEqual(verbs.sort(), [
+    'calibrate',
     'check',
     'compare',
     'conform',
@@ -29,7 +30,7 @@ test('help goes to stdout, exit code 0, and lists the verbs there are', () => {
   ]);
 });
 
-for (const verb of ['compare', 'replay', 'check', 'conform', 'convert', 'policies', 'run', 'version']) {
+for (const verb of ['calibrate', 'compare', 'replay', 'check', 'conform', 'convert', 'policies', 'run', 'version']) {
   test(`${verb} --help explains itself`, () => {
     const { code, stdout } = gmem([verb, '--help']);
     assert.equal(code, 0);

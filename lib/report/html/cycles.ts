@@ -58,7 +58,7 @@ function spent(run: RunResult, event: CostEvent): Markup {
 
 function each(document: ResultsDocument, event: CostEvent, runs: readonly RunResult[]): Markup {
   const entry = document.cost_table.find((candidate) => candidate.event === event);
-  if (event === 'convert' && entry?.basis !== 'user') {
+  if (event === 'convert' && entry?.basis === 'fitted') {
     const used = [...new Set(runs.map((run) => run.modelled.plain_conversion_cycles))];
     return html`<td>${used.map(grouped).join(' / ')}</td><td class="text">fitted per run, to the published run the policy resembles: ${entry?.source}</td>`;
   }
@@ -70,6 +70,9 @@ const COLORS: Record<CostEvent, string> = {
   fault_4k: '#9dbbe4',
   fault_2m: '#7fb8dd',
   fault_1g: '#a9cdf0',
+  allocate_4k: '#b7c98f',
+  allocate_2m: '#c6d6a0',
+  allocate_1g: '#d5e3b4',
   zap_4k: '#8fd3b8',
   zap_2m: '#a8dcae',
   zap_1g: '#bfe3c9',

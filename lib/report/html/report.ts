@@ -6,6 +6,7 @@ import { PRESETS } from '../../policy/presets.js';
 import { COUNTERS } from '../../spec/counters.js';
 import { formatBytes } from '../../spec/units.js';
 import { COLUMNS, usedColumns } from '../columns.js';
+import { costTableLine } from '../costs.js';
 import { duration, grouped } from '../format.js';
 import { barCharts } from './bars.js';
 import { comparisonTable } from './comparison.js';
@@ -60,7 +61,7 @@ function sections(document: ResultsDocument, runs: readonly RunResult[]): Sectio
     {
       id: 'cycles',
       title: 'Where the modelled cycles go',
-      lead: 'Counters times a table of cycles an event. Modelled, not measured: published numbers say where they are from, fitted ones say to what. A cost file replaces any of them.',
+      lead: `Counters times the ${costTableLine(document)}. Modelled: no time was taken of this run. The last column says where each number is from.`,
       body: some ? cyclesSection(document, runs) : undefined,
     },
     {
@@ -128,6 +129,7 @@ function facts(document: ResultsDocument): Markup {
     ['Host memory, simulated', formatBytes(settings.memory_bytes)],
     ['Seed', String(settings.seed)],
     ['Engine', `${engines}${settings.contents ? ', with page contents' : ', metadata only'}`],
+    ['Cost table', costTableLine(document)],
     ['Program', `${document.tool.name} ${document.tool.version}, Node ${host.node}`],
     ['Machine', `${host.cpu}, ${host.cpus} CPUs, ${formatBytes(host.memory_bytes)}, Linux ${host.kernel}`],
     ...(input.sha256 === undefined
@@ -139,12 +141,12 @@ function facts(document: ResultsDocument): Markup {
 }
 
 /** The command that gives this report; `undefined` for policies made in code, which no command line can name. */
-function commandLine({ schema, input, settings, results, cost_table }: ResultsDocument): string | undefined {
+function commandLine({ schema, input, settings, results, cost_origin }: ResultsDocument): string | undefined {
   const quote = (text: string): string => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
   const engine = results[0]?.engine ?? 'native';
   if (engine === 'kvm') return `gmem replay ${quote(input.path)} --engine kvm`;
   if (results.some(({ policy }) => !Object.hasOwn(PRESETS, policy))) return undefined;
-  const costs = cost_table.some(({ basis }) => basis === 'user') ? ' --cost FILE' : '';
+  const costs = cost_origin.kind === 'built-in' ? '' : ' --cost FILE';
   const names = results.map((result) => result.policy).join(',');
   const verb =
     schema === COMPARE_SCHEMA ? `compare ${quote(input.path)} --policies` : `replay ${quote(input.path)} --policy`;
