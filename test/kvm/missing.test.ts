@@ -1,11 +1,10 @@
 /** A host without what the engine needs: one line that says what, with the errno. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { statSync } from 'node:fs';
 import test from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { hostError, type KvmCapabilities, missingReason } from '../../lib/kvm/capabilities.js';
 import { ERRNOS } from '../../lib/spec/errnos.js';
+import { noPlainUser, PLAIN_USER } from '../support/plain-user.js';
 
 const NOTHING: KvmCapabilities = {
   missing: null,
@@ -37,23 +36,11 @@ test('what is missing is named with its errno', () => {
 });
 
 const backend = new URL('../../lib/kvm/backend.js', import.meta.url);
-const addon = new URL('../../../build/Release/gmem.node', import.meta.url);
-const PLAIN = { uid: 65534, gid: 65534, encoding: 'utf8' } as const;
-
-/** Why no process without rights can be had here that could read this checkout; false when one can. */
-function noPlainUser(): string | false {
-  if (process.getuid?.() !== 0) return 'kvm engine: only root can start a process of a user without rights';
-  const device = statSync('/dev/kvm', { throwIfNoEntry: false });
-  if (device !== undefined && (device.mode & 0o006) !== 0) return 'kvm engine: /dev/kvm is open to every user here';
-  const files = JSON.stringify([backend, addon].map((url) => fileURLToPath(url)));
-  const reads = spawnSync(process.execPath, ['-e', `${files}.forEach((file) => fs.readFileSync(file))`], PLAIN);
-  return reads.status === 0 ? false : 'kvm engine: a user without rights cannot read this checkout';
-}
 
 test('a plain user is told, and nothing crashes', { skip: noPlainUser() }, () => {
   const script = `import(${JSON.stringify(backend.href)}).then(({ KvmBackend }) => new KvmBackend({ residentLimitBytes: 1 }))
     .catch((error) => { console.log(error.code, error.errno, error.message); });`;
-  const child = spawnSync(process.execPath, ['-e', script], PLAIN);
+  const child = spawnSync(process.execPath, ['-e', script], PLAIN_USER);
   assert.equal(child.status, 0, child.stderr);
   assert.match(child.stdout, /^ERR_GMEM_HOST (EACCES|ENOENT) kvm engine: \/dev\/kvm: \1 /);
 });

@@ -139,9 +139,7 @@ test('HTML: the command that gives the report again, where there is one', async 
   const plain =
     'gmem compare guest.jsonl --policies rfc-thp,mainline-6.18 --engine reference --arch snp --memory 1073741824 --seed 7';
   assert.equal(command(document), plain);
-  const [entry, ...others] = document.cost_table;
-  assert.ok(entry !== undefined);
-  const costly = { ...document, cost_table: [{ ...entry, basis: 'user' as const }, ...others] };
+  const costly = { ...document, cost_origin: { name: 'mine.json', kind: 'cost file' as const } };
   assert.equal(command(costly), `${plain} --cost FILE`);
   const kernel = document.results
     .slice(0, 1)
