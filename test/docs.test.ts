@@ -3,7 +3,8 @@
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 import * as api from '../lib/index.js';
@@ -54,6 +55,40 @@ test('docs/api.md names every export that is a value, and every method', () => {
   }
   assert.deepEqual(
     names.filter((name) => !new RegExp(`\\b${name}\\b`).test(text)),
+    [],
+  );
+});
+
+test('every document and file that a document or a source names is there', () => {
+  const texts = ['lib', 'native', 'tools', 'test', 'docs'].flatMap((folder) =>
+    readdirSync(`${ROOT}${folder}`, { recursive: true, encoding: 'utf8' }).map((file) => `${folder}/${file}`),
+  );
+  const broken: string[] = [];
+  let named = 0;
+  const check = (from: string, target: string, folder: string) => {
+    named += 1;
+    if (!existsSync(path.join(ROOT, folder, target))) broken.push(`${from}: ${target}`);
+  };
+  for (const file of ['README.md', ...texts.filter((name) => /\.(?:ts|mjs|cc|h|md)$/.test(name))]) {
+    const text = read(file);
+    for (const [target] of text.matchAll(/\bdocs\/[\w-]+\.md\b/g)) check(file, target, '.');
+    if (!file.endsWith('.md')) continue;
+    for (const [, target] of text.matchAll(/\]\((?!https?:)([^)#]+)/g))
+      check(file, target as string, path.dirname(file));
+  }
+  assert.ok(named > 50, `${named} names found`);
+  assert.deepEqual(broken, []);
+});
+
+test('the README lists every verb of the command', () => {
+  const help = spawnSync(process.execPath, [`${ROOT}dist/lib/cli/main.js`, '--help'], { encoding: 'utf8' }).stdout;
+  const verbs = [...help.slice(help.indexOf('Commands:')).matchAll(/^ {2}([a-z]+) /gm)].map(
+    (match) => match[1] as string,
+  );
+  assert.ok(verbs.includes('compare'));
+  const listed = new Set([...read('README.md').matchAll(/^ {4}gmem ([a-z]+)/gm)].map((match) => match[1] as string));
+  assert.deepEqual(
+    verbs.filter((verb) => verb !== 'help' && !listed.has(verb)),
     [],
   );
 });

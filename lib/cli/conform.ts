@@ -2,11 +2,8 @@
 import { Command, Option } from 'commander';
 import { type ConformResult, conform, MODELS, type NamedStream } from '../conform/conform.js';
 import { fieldsOf } from '../conform/judge.js';
-import { randomStream } from '../conform/random-stream.js';
-import { SELFTESTS, selftest } from '../conform/selftests.js';
-import { formatOp } from '../ops/jsonl.js';
-import { OpRecords, type RecordFields } from '../ops/records.js';
-import { OpStream } from '../ops/stream.js';
+import { conformJson, conformText } from '../conform/report.js';
+import { standardStreams } from '../conform/standard.js';
 import { openInput } from '../trace/input.js';
 import { EXIT, type ExitCode, UsageError } from './exit.js';
 import { onInterrupt } from './interrupt.js';
@@ -14,7 +11,6 @@ import type { Done } from './main.js';
 import { oneOf } from './options.js';
 import { writeOut } from './output.js';
 
-const OPS_A_STREAM = 2000;
 const MOST_OPS = 1e9;
 
 interface ConformFlags {
@@ -46,7 +42,7 @@ export function conformCommand(done: Done): Command {
       '\nExamples:\n  gmem conform\n  gmem conform --ops 1000000 --seed 7\n  gmem conform ops.jsonl',
     )
     .action(async (inputs: string[], flags: ConformFlags) => {
-      const streams = inputs.length > 0 ? await given(inputs) : standard(flags);
+      const streams = inputs.length > 0 ? await given(inputs) : standardStreams(flags.ops, flags.seed);
       const interruption = onInterrupt(flags.quiet);
       const terminal = process.stderr.isTTY === true && !flags.quiet;
       try {
@@ -57,7 +53,7 @@ export function conformCommand(done: Done): Command {
           },
         });
         if (terminal) process.stderr.write('\r\u001b[K');
-        await writeOut(flags.format === 'json' ? asJson(result, flags.seed) : asText(result));
+        await writeOut(flags.format === 'json' ? conformJson(result, flags.seed) : conformText(result));
         done(exitCode(result));
       } finally {
         interruption.release();
@@ -77,40 +73,6 @@ async function given(paths: readonly string[]): Promise<NamedStream[]> {
   const streams: NamedStream[] = [];
   for (const path of paths) streams.push({ name: path, ops: fieldsOf((await openInput(path)).stream.records) });
   return streams;
-}
-
-/** Every selftest table, then random streams until there are enough ops. */
-function* standard({ ops, seed }: ConformFlags): Generator<NamedStream> {
-  for (const name of Object.keys(SELFTESTS)) yield { name, ops: fieldsOf(selftest(name)) };
-  for (let left = ops, next = seed; left > 0; left -= OPS_A_STREAM, next = (next + 1) % 2 ** 32) {
-    yield { name: `random stream of seed ${next}`, ops: randomStream(next, Math.min(left, OPS_A_STREAM)) };
-  }
-}
-
-function asText({ streams, ops, answered, interrupted, finding }: ConformResult): string {
-  const sum = `${ops} ops in ${streams} streams, ${answered} answered by the kernel`;
-  if (finding === undefined) return `${interrupted ? 'interrupted: ' : ''}no difference: ${sum}\n`;
-  return [
-    `${finding.model} contradicts the kernel in ${finding.stream} (${sum}). The shortest stream found:`,
-    ...lines(finding.ops),
-    `kernel: ${JSON.stringify(finding.kernel)}`,
-    `${finding.model}: ${JSON.stringify(finding.answer)}`,
-    '',
-  ].join('\n');
-}
-
-function asJson(result: ConformResult, seed: number): string {
-  const { finding, ...sum } = result;
-  const shown =
-    finding === undefined ? null : { ...finding, ops: lines(finding.ops).map((line) => JSON.parse(line) as unknown) };
-  return `${JSON.stringify({ schema: 'gmem.conform/1', seed, ...sum, finding: shown }, null, 2)}\n`;
-}
-
-function lines(ops: readonly RecordFields[]): string[] {
-  const records = new OpRecords(ops.length);
-  for (const fields of ops) records.appendFields(fields);
-  const stream = new OpStream(records);
-  return ops.map((_, i) => formatOp(stream, i));
 }
 
 function exitCode({ finding, interrupted }: ConformResult): ExitCode {

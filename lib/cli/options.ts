@@ -13,7 +13,7 @@ import { TRACE_FORMAT_NAMES } from '../trace/formats.js';
 import { UsageError } from './exit.js';
 
 /** Arches the engines simulate. */
-export const SIMULATED_ARCHES = ARCHES.filter(
+const SIMULATED_ARCHES = ARCHES.filter(
   (arch) => unsupportedReason(PRESETS['mainline-6.18'].knobs, arch) === undefined,
 );
 

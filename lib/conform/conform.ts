@@ -51,7 +51,8 @@ export interface ConformOptions {
 }
 
 const RESIDENT_LIMIT_BYTES = 2 ** 30;
-const MODEL_OPTIONS: BackendOptions = {
+/** A model of the running kernel. */
+export const MODEL_OPTIONS: BackendOptions = {
   knobs: PRESETS['mainline-6.18'].knobs,
   arch: 'none',
   memoryBytes: 2 ** 34,

@@ -24,7 +24,7 @@ const MODEL_PHYSICAL_BITS = 52;
 const MODEL_CREATE_FLAGS = CREATE_FLAG.mmap | CREATE_FLAG['init-shared'];
 const GPA_KINDS = new Set(OP_NAMES.filter((name) => 'gpa' in OPS[name]).map((name) => OP_KIND[name]));
 
-export const HOST_DIFFERENCES: readonly HostDifference[] = [
+const HOST_DIFFERENCES: readonly HostDifference[] = [
   {
     what: 'two-dimensional paging: nothing above MAXPHYADDR can be bound or reached',
     applies: ({ physicalBits }) => physicalBits < MODEL_PHYSICAL_BITS,

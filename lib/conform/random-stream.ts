@@ -47,7 +47,7 @@ interface Slot {
   offset: number;
 }
 
-export class RandomStream {
+class RandomStream {
   readonly #next: () => number;
   readonly #files = new Map<number, { vm: number; pages: number; flags: number }>();
   #slots: Slot[] = [];

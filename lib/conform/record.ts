@@ -23,13 +23,13 @@ const DEFAULT_SEEDS = [618, 619, 620, 621];
 const RESIDENT_LIMIT_BYTES = 2 ** 30;
 
 /** One stream as recorded: the text of both files. */
-export interface Recording {
+interface Recording {
   readonly ops: string;
   readonly outcomes: string;
 }
 
 /** Asks the kernel, each stream with an engine of its own. */
-export function recordStream(ops: readonly RecordFields[]): Recording {
+function recordStream(ops: readonly RecordFields[]): Recording {
   const kernel = new KvmBackend({ residentLimitBytes: RESIDENT_LIMIT_BYTES });
   try {
     const records = new OpRecords(ops.length);

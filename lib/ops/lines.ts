@@ -7,7 +7,7 @@
 import type { InputProblems } from './problems.js';
 
 /** A longer line is a problem, and skipped: whatever it is, it is not one of the formats. */
-export const LINE_BYTES_LIMIT = 1 << 20;
+const LINE_BYTES_LIMIT = 1 << 20;
 
 const NEWLINE = 0x0a;
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];

@@ -1,5 +1,5 @@
 /**
- * The presets: one design of the discussion each, as knobs. `docs/designs.md` says who proposed it and where.
+ * The presets: one design of the discussion each, as knobs; `origin` says who proposed it.
  */
 import type { Knobs } from '../spec/knobs.js';
 

@@ -20,6 +20,8 @@
  * answer is the kernel's errno. Identifiers are bounded by the format.
  */
 
+import { SWITCHES, type SwitchName } from './knobs.js';
+
 export const RECORD_BYTES = 40;
 
 export const FLAG = {
@@ -87,7 +89,7 @@ const READ_BYTE = { ...BYTE, default: 0, implicit: true } as const satisfies Key
 
 /** Contents a conversion asks for; `unspecified` is the absence of the key. */
 export const CONTENTS = ['unspecified', 'zero', 'preserve'] as const;
-export const SWITCH_NAMES = ['hugepages'] as const;
+export const SWITCH_NAMES = Object.keys(SWITCHES) as SwitchName[];
 
 /** Keys of every op, in the order they are written. Order of the ops = kind number. */
 export const OPS = {

@@ -4,28 +4,17 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { MODEL_OPTIONS, MODELS } from '../../lib/conform/conform.js';
 import { contradiction, fieldsOf } from '../../lib/conform/judge.js';
 import type { KnownAnswer } from '../../lib/conform/known.js';
 import { randomStream } from '../../lib/conform/random-stream.js';
 import { SELFTESTS } from '../../lib/conform/selftests.js';
-import type { BackendOptions } from '../../lib/engine/backend.js';
-import { createNativeBackend } from '../../lib/engine/native.js';
 import { formatOp, parseJsonl } from '../../lib/ops/jsonl.js';
 import { OpRecords, type RecordFields } from '../../lib/ops/records.js';
 import { OpStream } from '../../lib/ops/stream.js';
-import { PRESETS } from '../../lib/policy/presets.js';
 import { createReferenceBackend } from '../../lib/reference/backend.js';
 
 const FOLDER = fileURLToPath(new URL('../../../test/conformance/', import.meta.url));
-const OPTIONS: BackendOptions = {
-  knobs: PRESETS['mainline-6.18'].knobs,
-  arch: 'none',
-  memoryBytes: 2 ** 34,
-  contents: true,
-  residentLimitBytes: 2 ** 31,
-  seed: 0,
-};
-const MODELS = { reference: createReferenceBackend, native: createNativeBackend };
 
 const names = readdirSync(FOLDER)
   .filter((file) => file.endsWith('.jsonl') && !file.endsWith('.outcomes.jsonl'))
@@ -63,7 +52,7 @@ for (const [model, create] of Object.entries(MODELS)) {
   for (const name of names) {
     test(`${model} answers ${name} as the real kernel did`, () => {
       const { ops, answers } = recording(name);
-      const backend = create(OPTIONS);
+      const backend = create(MODEL_OPTIONS);
       try {
         const found = contradiction(backend, ops, answers);
         if (found !== undefined) {
@@ -81,7 +70,7 @@ test('an answer that is not the kernel’s is seen', () => {
   const { ops, answers } = recording('set-memory-region');
   const changed = answers.findIndex((answer) => answer.errno === 'EEXIST');
   const wrong = answers.map((answer, i) => (i === changed ? { ...answer, errno: 'EINVAL' } : answer));
-  const backend = createReferenceBackend(OPTIONS);
+  const backend = createReferenceBackend(MODEL_OPTIONS);
   assert.equal(contradiction(backend, ops, wrong)?.i, changed);
   backend.close();
 });
