@@ -1,6 +1,7 @@
 /**
  * One op between its JSON shape and its record. Everything is derived from the OPS table: no op or key is named here.
  */
+import { GmemError } from '../engine/error.js';
 import { SWITCHES, type SwitchName } from '../spec/knobs.js';
 import {
   ANNOTATIONS,
@@ -135,7 +136,7 @@ export function appendOp(stream: OpStream, op: object, problems: OpProblem[]): b
 export function decodeOp(stream: OpStream, i: number): Record<string, unknown> {
   const fields = stream.records.read(i);
   const plan = OP_PLANS[fields.kind];
-  if (plan === undefined) throw new RangeError(`record ${i} has unknown kind ${fields.kind}`);
+  if (plan === undefined) throw new GmemError('ERR_GMEM_ARGUMENT', `record ${i} has unknown kind ${fields.kind}`);
   const op: Record<string, unknown> = { op: plan.name };
   for (const [key, spec] of plan.keys) {
     const value = decodeValue(spec, fields);

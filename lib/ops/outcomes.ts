@@ -1,10 +1,13 @@
 /**
  * Outcome records (layout in lib/spec/outcomes.ts): a buffer of them, and their JSON form.
  */
+import { GmemError } from '../engine/error.js';
 import { errnoName } from '../spec/errnos.js';
-import type { OpName } from '../spec/ops.js';
+import { OP_KIND, type OpName } from '../spec/ops.js';
 import { EXITS, type ExitName, OUTCOME_BYTES, OUTCOME_VALUES } from '../spec/outcomes.js';
 import { levelName } from '../spec/units.js';
+import { shown } from './problems.js';
+import { checkWithin, MAX_RECORDS } from './records.js';
 
 const F64_PER_OUTCOME = OUTCOME_BYTES / 8;
 const U16_PER_OUTCOME = OUTCOME_BYTES / 2;
@@ -37,7 +40,9 @@ export class OutcomeRecords {
   readonly #u16: Uint16Array;
   readonly #f64: Float64Array;
 
+  /** @throws GmemError `ERR_GMEM_ARGUMENT` for no capacity there can be. */
   constructor(capacity: number) {
+    checkWithin('capacity', capacity, MAX_RECORDS);
     const buffer = new ArrayBuffer(Math.max(1, capacity) * OUTCOME_BYTES);
     this.capacity = capacity;
     this.bytes = new Uint8Array(buffer);
@@ -74,8 +79,15 @@ export class OutcomeRecords {
     return this.#f64[i * F64_PER_OUTCOME + 1 + position] as number;
   }
 
-  /** Outcome `i` of an op of this name, as the JSON contract has it. */
+  /**
+   * Outcome `i` of an op of this name, as the JSON contract has it.
+   *
+   * @throws GmemError `ERR_GMEM_ARGUMENT` when there is no outcome `i`, or no op of this name.
+   */
   decode(i: number, op: OpName): Outcome {
+    checkWithin('outcome', i, this.capacity - 1);
+    if (typeof op !== 'string' || !Object.hasOwn(OP_KIND, op))
+      throw new GmemError('ERR_GMEM_ARGUMENT', `unknown op ${shown(op)}`);
     const errno = this.errno(i);
     const outcome: Outcome = { ok: errno === 0 };
     if (errno !== 0) outcome.errno = errnoName(errno);

@@ -4,7 +4,9 @@
  *
  * Invariants: `length` records are valid; `bytes` covers exactly the capacity; views alias `bytes`.
  */
+import { GmemError } from '../engine/error.js';
 import { FLAG, OP_NAMES, type OpName, RECORD_BYTES } from '../spec/ops.js';
+import { shown } from './problems.js';
 
 const F64_PER_RECORD = RECORD_BYTES / 8;
 const U32_PER_RECORD = RECORD_BYTES / 4;
@@ -34,7 +36,9 @@ export class OpRecords {
   #u32: Uint32Array;
   #f64: Float64Array;
 
+  /** @throws GmemError `ERR_GMEM_ARGUMENT` (as all methods) for no capacity there can be. */
   constructor(capacity = 1024) {
+    checkWithin('capacity', capacity, MAX_RECORDS);
     const buffer = new ArrayBuffer(Math.max(1, capacity) * RECORD_BYTES);
     this.#bytes = new Uint8Array(buffer);
     this.#u16 = new Uint16Array(buffer);
@@ -44,8 +48,11 @@ export class OpRecords {
 
   /** Wraps existing packed records (copied if not 8-byte aligned). */
   static from(bytes: Uint8Array): OpRecords {
-    if (bytes.length % RECORD_BYTES !== 0) {
-      throw new RangeError(`packed records are a multiple of ${RECORD_BYTES} bytes`);
+    if (!(bytes instanceof Uint8Array) || bytes.length % RECORD_BYTES !== 0) {
+      throw new GmemError(
+        'ERR_GMEM_ARGUMENT',
+        `packed records are a Uint8Array of a multiple of ${RECORD_BYTES} bytes`,
+      );
     }
     const records = new OpRecords(bytes.length / RECORD_BYTES);
     records.#bytes.set(bytes);
@@ -107,6 +114,7 @@ export class OpRecords {
 
   /** Appends every record of another array. */
   appendAll(other: OpRecords): void {
+    if (!(other instanceof OpRecords)) throw new GmemError('ERR_GMEM_ARGUMENT', 'other: accepted: OpRecords');
     this.reserve(this.length + other.length);
     this.#bytes.set(other.bytes.subarray(0, other.length * RECORD_BYTES), this.length * RECORD_BYTES);
     this.length += other.length;
@@ -114,7 +122,8 @@ export class OpRecords {
 
   /** Copies record `i` into `into`, or a fresh object. */
   read(i: number, into: RecordFields = blankFields()): RecordFields {
-    if (!(i >= 0 && i < this.length)) throw new RangeError(`record ${i} of ${this.length}`);
+    if (!(Number.isInteger(i) && i >= 0 && i < this.length))
+      throw new GmemError('ERR_GMEM_ARGUMENT', `record ${shown(i)} of ${this.length}`);
     into.kind = this.#bytes[i * RECORD_BYTES] as number;
     into.flags = this.#bytes[i * RECORD_BYTES + 1] as number;
     into.vcpu = this.#u16[i * U16_PER_RECORD + 1] as number;
@@ -136,15 +145,15 @@ export class OpRecords {
   /**
    * Makes room for `capacity` records in all, so that a reader can fill `bytes` itself and then set `length`.
    *
-   * @throws RangeError beyond MAX_RECORDS.
+   * @throws GmemError beyond MAX_RECORDS.
    */
   reserve(capacity: number): void {
-    if (capacity > MAX_RECORDS) throw new RangeError(`a stream holds at most ${MAX_RECORDS} ops`);
+    checkWithin('ops of a stream', capacity, MAX_RECORDS);
     if (capacity * RECORD_BYTES > this.#bytes.length) this.#resize(capacity);
   }
 
   #grow(): void {
-    if (this.length >= MAX_RECORDS) throw new RangeError(`a stream holds at most ${MAX_RECORDS} ops`);
+    checkWithin('ops of a stream', this.length + 1, MAX_RECORDS);
     this.#resize(Math.min(this.length * 2, MAX_RECORDS));
   }
 
@@ -156,6 +165,12 @@ export class OpRecords {
     this.#u32 = new Uint32Array(bytes.buffer);
     this.#f64 = new Float64Array(bytes.buffer);
   }
+}
+
+/** An integer from 0 to `most`. */
+export function checkWithin(what: string, value: unknown, most: number): void {
+  if (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= most) return;
+  throw new GmemError('ERR_GMEM_ARGUMENT', `${what}: got ${shown(value)}, accepted: 0 to ${most}`);
 }
 
 export function blankFields(): RecordFields {

@@ -196,6 +196,27 @@ test('handles of one engine are refused by another', () => {
   other.host.close();
 });
 
+test('records and outcomes', () => {
+  const records = new api.OpBuilder().push({ op: 'close' }).stream.records;
+  const outcomes = new api.OutcomeRecords(1);
+  for (const value of HOSTILE) {
+    survives('OpRecords', () => new api.OpRecords(value as never));
+    survives('OpRecords.from', () => api.OpRecords.from(value as never));
+    for (const name of ['read', 'reserve', 'appendAll'] as const) {
+      survives(`OpRecords ${name}`, () => records[name](value as never));
+    }
+    survives('OutcomeRecords', () => new api.OutcomeRecords(value as never));
+    survives('OutcomeRecords decode', () => outcomes.decode(value as never, 'touch'));
+    survives('OutcomeRecords decode', () => outcomes.decode(0, value as never));
+    survives('OpBuilder', () => new api.OpBuilder().push(value as never));
+  }
+  assert.deepEqual([records.length, records.opName(0), outcomes.decode(0, 'close')], [1, 'close', { ok: true }]);
+  for (const i of [-1, 1, 0.5]) {
+    assert.throws(() => records.read(i), { code: 'ERR_GMEM_ARGUMENT' });
+    assert.throws(() => outcomes.decode(i, 'close'), { code: 'ERR_GMEM_ARGUMENT' });
+  }
+});
+
 test('streams, files and comparisons', async () => {
   const input = { stream: new api.OpStream(), path: 'x', format: 'jsonl', fitted: false };
   const functions = {
