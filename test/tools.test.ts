@@ -3,7 +3,7 @@
  */
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test, { after } from 'node:test';
@@ -70,4 +70,35 @@ test('the lock of a process that is gone is taken over, also where its pid is an
     assert.equal(child.stdout, 'mine\n', `lock of ${JSON.stringify(owner)}`);
     assert.equal(existsSync(lock), false);
   }
+});
+
+test('the CMake folder of a checkout that was moved is forgotten, any other is kept', () => {
+  const folder = mkdtempSync(path.join(scratch, 'cmake é '));
+  const link = path.join(scratch, 'link');
+  symlinkSync(folder, link);
+  const kept = (asked: string, cache: string | undefined) => {
+    mkdirSync(folder, { recursive: true });
+    if (cache !== undefined) writeFileSync(path.join(folder, 'CMakeCache.txt'), cache);
+    const code = `import { forgetMoved } from '${tool('build-native.mjs')}'; forgetMoved(${JSON.stringify(asked)});`;
+    const child = spawnSync(process.execPath, ['--input-type=module', '--eval', code], { encoding: 'utf8' });
+    assert.equal(child.stderr, '');
+    return existsSync(folder);
+  };
+  const cache = (place: string) => `# This is the CMakeCache file.\nCMAKE_CACHEFILE_DIR:INTERNAL=${place}\nX:BOOL=ON\n`;
+  assert.equal(kept(folder, undefined), true);
+  assert.equal(kept(folder, cache(folder)), true);
+  assert.equal(kept(link, cache(folder)), true);
+  assert.equal(kept(folder, cache('/home/before/gmem-engine/build/cmake-Release')), false);
+  assert.equal(kept(folder, 'cut short'), false);
+});
+
+test('a step that ends well and makes nothing is told, and done again the next time', () => {
+  const stamp = path.relative(ROOT, path.join(scratch, 'stamp'));
+  const made = path.relative(ROOT, path.join(scratch, 'made'));
+  const code = `import { step } from '${tool('steps.mjs')}'; step(${JSON.stringify(stamp)}, 'print', [${JSON.stringify(made)}], () => {});`;
+  for (let i = 0; i < 2; i += 1) {
+    const child = spawnSync(process.execPath, ['--input-type=module', '--eval', code], { encoding: 'utf8' });
+    assert.deepEqual([child.status, child.stderr], [1, `${made} not made\n`]);
+  }
+  assert.equal(existsSync(path.join(scratch, 'stamp')), false);
 });

@@ -8,7 +8,7 @@
  * of the node-api-headers package).
  */
 import { spawnSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { readFileSync, realpathSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
@@ -43,6 +43,21 @@ function loads(addon) {
   }
 }
 
+/**
+ * Forgets a CMake folder that was made for another place: of a checkout that was moved or copied, where CMake would go on
+ * building in the place it came from.
+ */
+export function forgetMoved(scratch) {
+  let cache;
+  try {
+    cache = readFileSync(path.join(scratch, 'CMakeCache.txt'), 'utf8');
+  } catch {
+    return;
+  }
+  const made = /^CMAKE_CACHEFILE_DIR:INTERNAL=(.*)$/m.exec(cache)?.[1];
+  if (made !== scratch && made !== realpathSync(scratch)) rmSync(scratch, { recursive: true, force: true });
+}
+
 /** Builds what is out of date: the addon, and with `tests` the C++ tests too. The caller holds the build lock. */
 export function buildNative({ tests = false, config = 'Release', 'unless-it-loads': unlessItLoads = false } = {}) {
   if (unlessItLoads) {
@@ -61,6 +76,7 @@ export function buildNative({ tests = false, config = 'Release', 'unless-it-load
   const scratch = path.join(ROOT, `build/cmake-${config}`);
   const build = (target) => {
     requireTools();
+    forgetMoved(scratch);
     const cli = createRequire(import.meta.url).resolve('cmake-js/bin/cmake-js');
     const parallel = String(Math.min(8, availableParallelism()));
     const place = ['-d', ROOT, '-O', scratch, '-B', config, '-l', 'warn', '-p', parallel];

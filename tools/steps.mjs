@@ -57,7 +57,10 @@ export function fingerprint(files, ...also) {
   return hash.digest('hex');
 }
 
-/** Runs `work` unless every output exists and the stamp says the inputs are the same as last time. */
+/**
+ * Runs `work` unless every output exists and the stamp says the inputs are the same as last time. Work that ends well and
+ * leaves an output missing ends this process: a later error would name the wrong thing.
+ */
 export function step(stampFile, print, outputs, work) {
   const stamp = path.join(ROOT, stampFile);
   const exists = (file) => {
@@ -75,6 +78,8 @@ export function step(stampFile, print, outputs, work) {
   }
   if (last === print && outputs.every(exists)) return false;
   work();
+  const missing = outputs.filter((output) => !exists(output));
+  if (missing.length > 0) fail(`${missing.join(', ')} not made`);
   mkdirSync(path.dirname(stamp), { recursive: true });
   writeFileSync(stamp, print);
   return true;
