@@ -15,7 +15,7 @@ export function checkCommand(done: Done): Command {
     .description(
       'Reads inputs without running them: prints what is in them, or every problem as file:line:column (exit code 2).',
     )
-    .argument('<input...>', 'op streams, traces or scenarios')
+    .argument('<input...>', 'op streams, traces or scenarios; - is stdin')
     .addOption(
       new Option(
         '--input-format <name>',

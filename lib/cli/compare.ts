@@ -15,7 +15,7 @@ export function compareCommand(done: Done): Command {
   const command = new Command('compare')
     .summary('run one input under every policy and report how they differ')
     .description('Runs INPUT under every policy, one after the other, and reports how they differ.')
-    .argument('<input>', 'op stream, trace or scenario; the format is told by its content')
+    .argument('<input>', 'op stream, trace or scenario, - for stdin; the format is told by its content')
     .addOption(
       new Option(
         '--policies <names>',

@@ -16,7 +16,7 @@ export function convertCommand(done: Done): Command {
     .description(
       `Writes INPUT as an op stream; the ending of OUT says how: ${OUTPUT_EXTENSIONS.join(', ')}. - is JSON lines on stdout.`,
     )
-    .argument('<input>', 'op stream, trace or scenario; the format is told by its content')
+    .argument('<input>', 'op stream, trace or scenario, - for stdin; the format is told by its content')
     .requiredOption('-o, --output <out>', 'file to write, or -')
     .addOption(
       new Option(

@@ -11,7 +11,7 @@ import { conformCommand } from './conform.js';
 import { convertCommand } from './convert.js';
 import { EXIT, type ExitCode, reportError, UsageError } from './exit.js';
 import { unknownName } from './options.js';
-import { quietOnClosedPipe } from './output.js';
+import { endWithStdout } from './output.js';
 import { policiesCommand } from './policies.js';
 import { replayCommand } from './replay.js';
 import { runCommand } from './run.js';
@@ -63,5 +63,5 @@ async function main(args: readonly string[]): Promise<ExitCode> {
   return code;
 }
 
-quietOnClosedPipe();
+endWithStdout();
 process.exitCode = await main(process.argv.slice(2)).catch(reportError);

@@ -21,7 +21,7 @@ export function replayCommand(done: Done): Command {
   const command = new Command('replay')
     .summary('run one input under one policy, with outcomes op by op')
     .description('Runs INPUT under one policy. Says what every op answered, and checks the invariants, where asked.')
-    .argument('<input>', 'op stream, trace or scenario; the format is told by its content')
+    .argument('<input>', 'op stream, trace or scenario, - for stdin; the format is told by its content')
     .addOption(
       new Option('--policy <name>', `one of: ${PRESET_NAMES.join(', ')}; the kvm engine needs none`).argParser(
         oneOf('--policy', PRESET_NAMES),

@@ -6,8 +6,9 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 
-/** Hex digest; `undefined` for what is not a plain file (a pipe can be read only once). */
+/** Hex digest; `undefined` for what is not a plain file (a pipe can be read only once, `-` is standard input). */
 export async function fileDigest(path: string): Promise<string | undefined> {
+  if (path === '-') return undefined;
   const found = await stat(path).catch(() => undefined);
   if (found?.isFile() !== true) return undefined;
   const hash = createHash('sha256');

@@ -2,11 +2,12 @@
  * A comparison as text for a terminal: one row a policy, numbers to the right, columns that are zero everywhere left out and
  * named below.
  */
-import { isRun, type ResultsDocument, type RunResult } from '../compare/results.js';
+import { COMPARE_SCHEMA, isRun, type ResultsDocument, type RunResult } from '../compare/results.js';
 import { formatBytes } from '../spec/units.js';
 import { type Column, usedColumns } from './columns.js';
 import { costTableLine } from './costs.js';
 import { grouped, share } from './format.js';
+import { remarks } from './remarks.js';
 
 export interface TableOptions {
   /** ANSI attributes; off for files, pipes and NO_COLOR. */
@@ -44,6 +45,9 @@ export function tableReport(document: ResultsDocument, options: TableOptions = {
       );
     }
   }
+  if (document.interrupted && document.schema === COMPARE_SCHEMA)
+    lines.push(paint(YELLOW, 'interrupted: policies that had not started are missing'));
+  for (const remark of remarks(document)) lines.push(...wrap(remark).map((l) => paint(YELLOW, l)));
   const counted = runs.filter((run) => run.host.counters_known !== 0);
   if (counted.length < runs.length)
     lines.push('the kvm engine says what every op answered; what the kernel did inside is not known');

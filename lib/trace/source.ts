@@ -11,6 +11,8 @@ import { inputError } from '../ops/problems.js';
 /** Content looked at to tell a format: logs may begin with a lot of other lines. */
 export const HEAD_BYTES = 4 << 20;
 
+/** The path that means standard input; a file of that name is `./-`. */
+const STDIN = '-';
 const CHUNK_BYTES = 1 << 20;
 const GZIP_MAGIC = [0x1f, 0x8b];
 
@@ -44,7 +46,8 @@ export async function openSource(path: string): Promise<Source> {
 
 async function* rawChunks(path: string): AsyncGenerator<Uint8Array> {
   try {
-    for await (const chunk of createReadStream(path, { highWaterMark: CHUNK_BYTES })) yield chunk as Uint8Array;
+    const file = path === STDIN ? process.stdin : createReadStream(path, { highWaterMark: CHUNK_BYTES });
+    for await (const chunk of file) yield chunk as Uint8Array;
   } catch (error) {
     throw inputError(path, `cannot be read: ${reasonOf(error)}`, error);
   }
@@ -64,6 +67,7 @@ async function* gunzipped(path: string, chunks: AsyncGenerator<Uint8Array>): Asy
 }
 
 async function regularSize(path: string): Promise<number | undefined> {
+  if (path === STDIN) return undefined;
   try {
     const status = await stat(path);
     return status.isFile() ? status.size : undefined;

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import type { ResultsDocument } from '../../lib/compare/results.js';
 import { PRESET_NAMES } from '../../lib/policy/presets.js';
 import { file, gmem, interrupted, MAIN, SMALL, scratch, TRACE } from './gmem.js';
@@ -190,6 +191,32 @@ test('a reader that goes away ends the program quietly', () => {
   assert.match(lines[0] as string, /^\{"op":"create"/);
   assert.equal(lines[1], '0');
   assert.equal(stderr, '');
+});
+
+test('a stdout that takes nothing more is told in one line, exit code 1', (t) => {
+  const input = file(scratch(t), 'small.jsonl', SMALL);
+  for (const args of [['version'], ['compare', input], ['convert', input, '-o', '-']]) {
+    const full = openSync('/dev/full', 'w');
+    const { status, stderr } = spawnSync(process.execPath, [MAIN, ...args], {
+      stdio: ['ignore', full, 'pipe'],
+      encoding: 'utf8',
+    });
+    closeSync(full);
+    assert.deepEqual([status, stderr], [1, 'gmem: stdout: cannot be written: no space left on device\n'], args[0]);
+  }
+});
+
+test('- is standard input, of every verb that reads', (t) => {
+  const folder = scratch(t);
+  const input = readFileSync(file(folder, 'small.jsonl', SMALL));
+  const stdin = (content: Buffer, ...args: string[]) =>
+    spawnSync(process.execPath, [MAIN, ...args], { cwd: folder, input: content, encoding: 'utf8' });
+  assert.match(stdin(gzipSync(input), 'check', '-').stdout, /^-: ok\n[\s\S]*6 \(create 1/);
+  assert.match(stdin(Buffer.from('{"op":"x"}\n'), 'check', '-').stderr, /^-:1:7: op: unknown op "x"/);
+  const document = JSON.parse(stdin(input, 'compare', '-', '--format', 'json').stdout) as ResultsDocument;
+  assert.deepEqual([document.input.path, document.input.ops, document.input.sha256], ['-', SMALL.length, undefined]);
+  assert.match(stdin(input, 'replay', '-', '--policy', 'rfc-thp').stdout, /^-: 6 ops/);
+  assert.equal(stdin(input, 'convert', '-', '-o', '-').stdout.trim().split('\n').length, SMALL.length);
 });
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {

@@ -64,6 +64,13 @@ const WRONG: readonly [string, string[], RegExp][] = [
   ],
   ['two formats on -', ['compare', 'x', '--format', 'json,html', '-o', '-'], /cannot share stdout/],
   ['a folder that is not there', ['compare', 'x', '-o', '/nowhere/at/all.txt'], /there is no folder \/nowhere\/at/],
+  ['an output without a name', ['compare', 'x', '-o', ''], /-o: no name\. Accepted: a file/],
+  [
+    'a file nobody can make',
+    ['compare', 'x', '-o', '/proc/x.txt'],
+    /-o: \/proc\/x\.txt cannot be written: no such file/,
+  ],
+  ['a folder nobody can make', ['compare', 'x', '-o', '/proc/x/'], /-o: \/proc\/x\/ cannot be written/],
   ['progress when?', ['compare', 'x', '--progress', 'maybe'], /Accepted: auto, always, never/],
   ['unknown input format', ['compare', 'x', '--input-format', 'jsn'], /Accepted: .*jsonl/],
   ['replay without a policy', ['replay', 'x'], /--policy: missing\. Accepted: base-bitmap/],

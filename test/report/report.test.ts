@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { compare } from '../../lib/compare/compare.js';
 import { isRun, type ResultsDocument } from '../../lib/compare/results.js';
+import { OpBuilder } from '../../lib/ops/builder.js';
 import { PRESET_NAMES } from '../../lib/policy/presets.js';
 import { COLUMNS } from '../../lib/report/columns.js';
 import { csvReport } from '../../lib/report/csv.js';
@@ -9,6 +11,7 @@ import { standing } from '../../lib/report/html/comparison.js';
 import { htmlReport } from '../../lib/report/html/report.js';
 import { jsonReport } from '../../lib/report/json.js';
 import { tableReport } from '../../lib/report/table.js';
+import { inputOf } from '../compare/streams.js';
 import { HOSTILE, hostileSample, sample } from './sample.js';
 
 test('numbers are written without a locale', () => {
@@ -166,4 +169,28 @@ test('best and worst: only where an end is better and the policies differ', asyn
   assert.equal(standing(column('folios_allocated_2m'), thp, runs), '');
   assert.equal(standing(column('shared_copy_pages_peak'), thp, runs), '');
   assert.equal(standing(column('faults_4k'), { ...thp, interrupted: true }, runs), '');
+});
+
+test('an input of conversions alone is said to tell no designs apart, any other is not', async () => {
+  const nothing = /converts memory but never uses any/;
+  const log = new OpBuilder()
+    .push({ op: 'create', size: 2 ** 21 })
+    .push({ op: 'bind', slot: 0, size: 2 ** 21 })
+    .push({ op: 'convert', gpa: 0, size: 4096, to: 'shared' });
+  const converted = await compare(inputOf(log.stream), { engine: 'reference' });
+  log.push({ op: 'touch', gpa: 0 });
+  const used = await compare(inputOf(log.stream), { engine: 'reference' });
+  for (const report of [tableReport, htmlReport]) {
+    assert.match(report(converted).replace(/\s+/g, ' '), nothing);
+    assert.doesNotMatch(report(used).replace(/\s+/g, ' '), nothing);
+  }
+});
+
+test('the table of an interrupted comparison says that rows are missing', async () => {
+  const document = await sample({ policies: ['rfc-thp'] });
+  assert.match(
+    tableReport({ ...document, interrupted: true }),
+    /^interrupted: policies that had not started are missing$/m,
+  );
+  assert.doesNotMatch(tableReport(document), /interrupted/);
 });

@@ -8,6 +8,7 @@ import { formatBytes } from '../../spec/units.js';
 import { COLUMNS, usedColumns } from '../columns.js';
 import { costTableLine } from '../costs.js';
 import { duration, grouped } from '../format.js';
+import { remarks } from '../remarks.js';
 import { barCharts } from './bars.js';
 import { comparisonTable } from './comparison.js';
 import { cyclesSection } from './cycles.js';
@@ -98,7 +99,7 @@ function banners(document: ResultsDocument, runs: readonly RunResult[]): Markup[
     const stopped = runs.filter((run) => run.interrupted);
     const where = stopped.map((run) => `${run.policy} after ${grouped(run.ops)} of ${grouped(document.input.ops)} ops`);
     shown.push(
-      html`<div class="banner" role="note"><p><strong>Interrupted.</strong> ${where.length > 0 ? `Ended early: ${where.join(', ')}; its numbers are of the ops that ran.` : ''} Policies that had not started are missing.</p></div>`,
+      html`<div class="banner" role="note"><p><strong>Interrupted.</strong> ${where.length > 0 ? `Ended early: ${where.join(', ')}; its numbers are of the ops that ran.` : ''}${document.schema === COMPARE_SCHEMA ? ' Policies that had not started are missing.' : ''}</p></div>`,
     );
   }
   const refused = document.results.filter((result) => !isRun(result));
@@ -106,6 +107,9 @@ function banners(document: ResultsDocument, runs: readonly RunResult[]): Markup[
     shown.push(
       html`<div class="banner" role="note">${refused.map((result) => html`<p><strong>${result.policy}</strong> could not run: ${'refused' in result ? result.refused : ''}</p>`)}</div>`,
     );
+  }
+  for (const remark of remarks(document)) {
+    shown.push(html`<div class="banner" role="note"><p>Note: ${remark}.</p></div>`);
   }
   const violated = runs.flatMap((run) => (run.violations ?? []).map((violation) => `${run.policy}: ${violation}`));
   if (violated.length > 0) {
