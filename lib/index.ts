@@ -23,7 +23,7 @@ export { type Page, type PageFlag, PageView, type RmpEntry } from './engine/page
 export type { RunOptions, RunProgress, RunResult } from './engine/run.js';
 export { type Annotations, OpBuilder, type OpInput, type OpInputOf, type Quantity } from './ops/builder.js';
 export type { Notes } from './ops/notes.js';
-export { type Outcome, OutcomeRecords } from './ops/outcomes.js';
+export { type Outcome, OutcomeRecords, type Success } from './ops/outcomes.js';
 export { OpRecords, type RecordFields } from './ops/records.js';
 export type { OpChunk, OpSource } from './ops/source.js';
 export { OpStream } from './ops/stream.js';

@@ -4,14 +4,14 @@
  * What the modelled kernel refuses is an Outcome with an errno; misuse throws GmemError. After `close` every call but
  * `close` throws `ERR_GMEM_CLOSED`; during an asynchronous `run` every call that would run ops throws `ERR_GMEM_BUSY`.
  */
-import { OpBuilder, type OpInput } from '../ops/builder.js';
+import { OpBuilder, type OpInput, type OpInputOf } from '../ops/builder.js';
 import { type Outcome, OutcomeRecords } from '../ops/outcomes.js';
 import type { OpRecords } from '../ops/records.js';
 import type { OpStream } from '../ops/stream.js';
 import type { Policy } from '../policy/policy.js';
 import type { Counters } from '../spec/counters.js';
 import type { Arch, SWITCHES, SwitchName } from '../spec/knobs.js';
-import { ID_LIMITS } from '../spec/ops.js';
+import { ID_LIMITS, type OpName } from '../spec/ops.js';
 import { PAGE_VIEW_WORDS } from '../spec/page-view.js';
 import { PAGE_BYTES } from '../spec/units.js';
 import { argumentError, toInteger } from './arguments.js';
@@ -81,6 +81,7 @@ export class Engine {
    * @throws GmemError `ERR_GMEM_ARGUMENT` for an unknown op or key, a wrong type, or a number out of range; a misaligned or
    * absurd quantity is legal, and its answer is the kernel's errno.
    */
+  apply<N extends OpName>(op: OpInputOf<N>): Outcome<N>;
   apply(op: OpInput): Outcome;
   apply(ops: readonly OpInput[]): Outcome[];
   apply(ops: OpInput | readonly OpInput[]): Outcome | Outcome[] {
@@ -117,12 +118,12 @@ export class Engine {
   }
 
   /** Turns a run-time switch, as `gmem_2m_enabled` of the series does. */
-  set<K extends SwitchName>(key: K, value: (typeof SWITCHES)[K][number]): Outcome {
+  set<K extends SwitchName>(key: K, value: (typeof SWITCHES)[K][number]): Outcome<'set'> {
     return this.apply({ op: 'set', key, value } as never);
   }
 
   /** Other tenants take host memory until only `free` wholly free blocks of `order` (9 or 18) are left. */
-  pressure(args: { order: number; free: number; seed?: number }): Outcome {
+  pressure(args: { order: number; free: number; seed?: number }): Outcome<'pressure'> {
     return this.apply({ ...args, op: 'pressure' } as never);
   }
 

@@ -11,7 +11,7 @@ import { GmemError } from './error.js';
 const OPS_OF = new WeakMap<Outcome, OpName>();
 
 /** Remembers the op of a refused outcome. */
-export function tagOutcome(outcome: Outcome, op: OpName): Outcome {
+export function tagOutcome<N extends OpName>(outcome: Outcome<N>, op: N): Outcome<N> {
   if (!outcome.ok) OPS_OF.set(outcome, op);
   return outcome;
 }
@@ -21,11 +21,11 @@ export function tagOutcome(outcome: Outcome, op: OpName): Outcome {
  *
  * @throws GmemError `ERR_GMEM_OP` with `errno` and `op` when it was refused.
  */
-export function expectOk(outcome: Outcome): Outcome {
+export function expectOk<O extends Outcome>(outcome: O): O & { ok: true } {
   if (typeof outcome !== 'object' || outcome === null || typeof outcome.ok !== 'boolean') {
     throw argumentError('expectOk: accepted: an outcome');
   }
-  if (outcome.ok) return outcome;
+  if (outcome.ok) return outcome as O & { ok: true };
   const op = OPS_OF.get(outcome);
   const { ok: _, errno, ...rest } = outcome;
   const details = Object.entries(rest).map(([name, value]) => `${name} ${value}`);

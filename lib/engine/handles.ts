@@ -63,7 +63,7 @@ export class Vm {
     this.id = id;
   }
 
-  #apply(op: OpName, args: unknown): Outcome {
+  #apply<N extends OpName>(op: N, args: unknown): Outcome<N> {
     return this.engine.apply({ ...convertArguments(this.engine, op, args, ['vm']), op, vm: this.id } as never);
   }
 
@@ -82,67 +82,67 @@ export class Vm {
   }
 
   /** Binds a range of a file as a memslot (KVM_SET_USER_MEMORY_REGION2); size 0 deletes the slot. */
-  bind(args: OpArguments<'bind', 'vm'>): Outcome {
+  bind(args: OpArguments<'bind', 'vm'>): Outcome<'bind'> {
     return this.#apply('bind', args);
   }
 
   /** A stage-2 fault by KVM itself; `map: false` prepares the page and installs no leaf. */
-  fault(args: OpArguments<'fault', 'vm'>): Outcome {
+  fault(args: OpArguments<'fault', 'vm'>): Outcome<'fault'> {
     return this.#apply('fault', args);
   }
 
   /** An access of whatever kind each page has now, one page by default. */
-  touch(args: OpArguments<'touch', 'vm'>): Outcome {
+  touch(args: OpArguments<'touch', 'vm'>): Outcome<'touch'> {
     return this.#apply('touch', args);
   }
 
   /** Loads initial contents (SNP_LAUNCH_UPDATE and its like); `done` counts pages. */
-  populate(args: OpArguments<'populate', 'vm'>): Outcome {
+  populate(args: OpArguments<'populate', 'vm'>): Outcome<'populate'> {
     return this.#apply('populate', args);
   }
 
   /** The guest's PVALIDATE of one 4K or 2M page; `code` is the instruction's. */
-  validate(args: OpArguments<'validate', 'vm'>): Outcome {
+  validate(args: OpArguments<'validate', 'vm'>): Outcome<'validate'> {
     return this.#apply('validate', args);
   }
 
   /** Ends the populate phase. */
-  finalize(): Outcome {
+  finalize(): Outcome<'finalize'> {
     return this.#apply('finalize', {});
   }
 
   /** The guest converts a range between private and shared, the whole way through userspace. */
-  convert(args: OpArguments<'convert', 'vm'>): Outcome {
+  convert(args: OpArguments<'convert', 'vm'>): Outcome<'convert'> {
     return this.#apply('convert', args);
   }
 
   /** KVM_SET_MEMORY_ATTRIBUTES alone: the gmem file is not touched. */
-  setAttributes(args: OpArguments<'attributes', 'vm'>): Outcome {
+  setAttributes(args: OpArguments<'attributes', 'vm'>): Outcome<'attributes'> {
     return this.#apply('attributes', args);
   }
 
   /** The guest reads: `byte` when all bytes are equal, else `mixed`. */
-  read(args: OpArguments<'guest-read', 'vm' | 'byte'>): Outcome {
+  read(args: OpArguments<'guest-read', 'vm' | 'byte'>): Outcome<'guest-read'> {
     return this.#apply('guest-read', args);
   }
 
   /** The guest fills a range with `byte`. */
-  write(args: OpArguments<'guest-write', 'vm'>): Outcome {
+  write(args: OpArguments<'guest-write', 'vm'>): Outcome<'guest-write'> {
     return this.#apply('guest-write', args);
   }
 
   /** Userspace reads through the slot's user address. */
-  vmmRead(args: OpArguments<'vmm-read', 'vm' | 'byte'>): Outcome {
+  vmmRead(args: OpArguments<'vmm-read', 'vm' | 'byte'>): Outcome<'vmm-read'> {
     return this.#apply('vmm-read', args);
   }
 
   /** Userspace fills a range through the slot's user address. */
-  vmmWrite(args: OpArguments<'vmm-write', 'vm'>): Outcome {
+  vmmWrite(args: OpArguments<'vmm-write', 'vm'>): Outcome<'vmm-write'> {
     return this.#apply('vmm-write', args);
   }
 
   /** Gives up the VM; its files stay. */
-  destroy(): Outcome {
+  destroy(): Outcome<'destroy'> {
     return this.#apply('destroy', {});
   }
 }
@@ -157,7 +157,7 @@ export class Gmem {
     this.id = id;
   }
 
-  #apply(op: OpName, args: unknown): Outcome {
+  #apply<N extends OpName>(op: N, args: unknown): Outcome<N> {
     return this.engine.apply({ ...convertArguments(this.engine, op, args, ['gmem']), op, gmem: this.id } as never);
   }
 
@@ -167,49 +167,49 @@ export class Gmem {
   }
 
   /** Allocates the pages of a range. */
-  fallocate(args: OpArguments<'fallocate', 'gmem'>): Outcome {
+  fallocate(args: OpArguments<'fallocate', 'gmem'>): Outcome<'fallocate'> {
     return this.#apply('fallocate', args);
   }
 
   /** Punches a hole; `freed`, `zeroed` count pages, `split` folios. */
-  punch(args: OpArguments<'punch', 'gmem'>): Outcome {
+  punch(args: OpArguments<'punch', 'gmem'>): Outcome<'punch'> {
     return this.#apply('punch', args);
   }
 
   /** Reads through a mapping of the file itself. */
-  hostRead(args: OpArguments<'host-read', 'gmem' | 'byte'>): Outcome {
+  hostRead(args: OpArguments<'host-read', 'gmem' | 'byte'>): Outcome<'host-read'> {
     return this.#apply('host-read', args);
   }
 
   /** Fills a range through a mapping of the file itself. */
-  hostWrite(args: OpArguments<'host-write', 'gmem'>): Outcome {
+  hostWrite(args: OpArguments<'host-write', 'gmem'>): Outcome<'host-write'> {
     return this.#apply('host-write', args);
   }
 
   /** Takes host references. */
-  pin(args: OpArguments<'pin', 'gmem'>): Outcome {
+  pin(args: OpArguments<'pin', 'gmem'>): Outcome<'pin'> {
     return this.#apply('pin', args);
   }
 
-  unpin(args: OpArguments<'unpin', 'gmem'>): Outcome {
+  unpin(args: OpArguments<'unpin', 'gmem'>): Outcome<'unpin'> {
     return this.#apply('unpin', args);
   }
 
   /** A memory failure at an offset. */
-  poison(args: OpArguments<'poison', 'gmem'>): Outcome {
+  poison(args: OpArguments<'poison', 'gmem'>): Outcome<'poison'> {
     return this.#apply('poison', args);
   }
 
-  split(args: OpArguments<'split', 'gmem'>): Outcome {
+  split(args: OpArguments<'split', 'gmem'>): Outcome<'split'> {
     return this.#apply('split', args);
   }
 
-  merge(args: OpArguments<'merge', 'gmem'>): Outcome {
+  merge(args: OpArguments<'merge', 'gmem'>): Outcome<'merge'> {
     return this.#apply('merge', args);
   }
 
   /** Closes the file; what slots still refer to lives on, nameless. */
-  close(): Outcome {
+  close(): Outcome<'close'> {
     return this.#apply('close', {});
   }
 

@@ -2,9 +2,16 @@
  * Outcome records (layout in lib/spec/outcomes.ts): a buffer of them, and their JSON form.
  */
 import { GmemError } from '../engine/error.js';
-import { errnoName } from '../spec/errnos.js';
+import { type Errno, errnoName } from '../spec/errnos.js';
 import { OP_KIND, type OpName } from '../spec/ops.js';
-import { EXITS, type ExitName, OUTCOME_BYTES, OUTCOME_VALUES } from '../spec/outcomes.js';
+import {
+  EXITS,
+  type ExitName,
+  OUTCOME_BYTES,
+  type OUTCOME_VALUES,
+  type OutcomeValue,
+  outcomeValues,
+} from '../spec/outcomes.js';
 import { levelName } from '../spec/units.js';
 import { shown } from './problems.js';
 import { checkWithin, MAX_RECORDS } from './records.js';
@@ -12,27 +19,24 @@ import { checkWithin, MAX_RECORDS } from './records.js';
 const F64_PER_OUTCOME = OUTCOME_BYTES / 8;
 const U16_PER_OUTCOME = OUTCOME_BYTES / 2;
 
-/** One outcome as a plain object, the JSON contract's shape without the `i`. */
-export interface Outcome {
-  ok: boolean;
-  errno?: string;
-  exit?: ExitName;
-  mmio?: true;
-  pfn?: number;
-  order?: number;
-  level?: string;
-  done?: number;
-  code?: number;
-  freed?: number;
-  zeroed?: number;
-  split?: number;
-  merged?: number;
-  changed?: number;
-  gpa?: number;
-  offset?: number;
-  byte?: number;
-  mixed?: boolean;
-}
+/** What a value of an outcome is in JSON. */
+type ValueType<V extends OutcomeValue> = V extends 'level' ? string : V extends 'mixed' ? boolean : number;
+
+type ValueNames<N extends OpName> = (typeof OUTCOME_VALUES)[N & keyof typeof OUTCOME_VALUES][number];
+
+/** Either end of an op: `ok` tells which, and an `errno` is there exactly when it was refused. */
+type Verdict =
+  | { ok: true; errno?: undefined; exit?: undefined; mmio?: true }
+  | { ok: false; errno: Errno | `E${number}`; exit?: Exclude<ExitName, 'none' | 'mmio'>; mmio?: undefined };
+
+/**
+ * One outcome as a plain object, the JSON contract's shape without the `i`. `Outcome<'punch'>` has the values of a punch. They
+ * are optional: which are there depends on how the op ended (docs/semantics.md section 1), and the running kernel knows no pfn.
+ */
+export type Outcome<N extends OpName = OpName> = Verdict & { [V in ValueNames<N>]?: ValueType<V> };
+
+/** An outcome of success. */
+export type Success<N extends OpName = OpName> = Outcome<N> & { ok: true };
 
 export class OutcomeRecords {
   readonly bytes: Uint8Array;
@@ -84,24 +88,22 @@ export class OutcomeRecords {
    *
    * @throws GmemError `ERR_GMEM_ARGUMENT` when there is no outcome `i`, or no op of this name.
    */
-  decode(i: number, op: OpName): Outcome {
+  decode<N extends OpName>(i: number, op: N): Outcome<N> {
     checkWithin('outcome', i, this.capacity - 1);
     if (typeof op !== 'string' || !Object.hasOwn(OP_KIND, op))
       throw new GmemError('ERR_GMEM_ARGUMENT', `unknown op ${shown(op)}`);
     const errno = this.errno(i);
-    const outcome: Outcome = { ok: errno === 0 };
+    const outcome: Record<string, unknown> = { ok: errno === 0 };
     if (errno !== 0) outcome.errno = errnoName(errno);
     const exit = this.exit(i);
     if (exit === 'mmio') outcome.mmio = true;
     else if (exit !== 'none') outcome.exit = exit;
     const has = this.has(i);
-    (OUTCOME_VALUES[op] ?? []).forEach((name, position) => {
+    outcomeValues(op).forEach((name, position) => {
       if (((has >> position) & 1) === 0) return;
       const value = this.value(i, position);
-      if (name === 'level') outcome.level = levelName(value);
-      else if (name === 'mixed') outcome.mixed = value !== 0;
-      else outcome[name] = value;
+      outcome[name] = name === 'level' ? levelName(value) : name === 'mixed' ? value !== 0 : value;
     });
-    return outcome;
+    return outcome as Outcome<N>;
   }
 }

@@ -9,7 +9,7 @@ import { unsupportedReason } from '../policy/policy.js';
 import { ERRNOS } from '../spec/errnos.js';
 import { KNOBS } from '../spec/knobs.js';
 import { OP_NAMES, type OpName, RECORD_BYTES } from '../spec/ops.js';
-import { EXITS, OUTCOME_BYTES, OUTCOME_VALUES } from '../spec/outcomes.js';
+import { EXITS, OUTCOME_BYTES, outcomeValues } from '../spec/outcomes.js';
 import { PAGE_BYTES } from '../spec/units.js';
 import { guestAccess, hostAccess, touch, vmmAccess } from './accesses.js';
 import { bind } from './bind.js';
@@ -147,7 +147,7 @@ class ReferenceBackend implements Backend {
 function writeOutcome(results: OutcomeRecords, i: number, name: OpName, reply: Reply): void {
   const values = [0, 0, 0, 0];
   let has = 0;
-  (OUTCOME_VALUES[name] ?? []).forEach((value, position) => {
+  outcomeValues(name).forEach((value, position) => {
     const given = reply.values?.[value];
     if (given === undefined) return;
     values[position] = given;

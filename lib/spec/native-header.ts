@@ -12,7 +12,7 @@ import { COUNTER_NAMES, COUNTERS } from './counters.js';
 import { ERRNOS } from './errnos.js';
 import { ARCHES, KNOB_NAMES, KNOBS, type KnobName } from './knobs.js';
 import { CONTENTS, CREATE_FLAG, FLAG, ID_LIMITS, OP_NAMES, RECORD_BYTES, SWITCH_NAMES } from './ops.js';
-import { EXITS, OUTCOME_BYTES, OUTCOME_VALUES } from './outcomes.js';
+import { EXITS, OUTCOME_BYTES, outcomeValues } from './outcomes.js';
 import { NO_PFN, PAGE_BIT, PAGE_VIEW, PAGE_VIEW_WORDS } from './page-view.js';
 import { ORDER_1G, ORDER_2M, ORDER_4K, PAGE_BYTES, PAGE_SHIFT } from './units.js';
 
@@ -77,9 +77,9 @@ ${fills.join('\n')}
 }`;
 }
 
-function outcomeValues(): string {
+function outcomeValueConstants(): string {
   return OP_NAMES.flatMap((op) =>
-    (OUTCOME_VALUES[op] ?? []).map((value, i) => `inline constexpr int k${camel(op)}${camel(value)} = ${i};`),
+    outcomeValues(op).map((value, i) => `inline constexpr int k${camel(op)}${camel(value)} = ${i};`),
   ).join('\n');
 }
 
@@ -164,7 +164,7 @@ static_assert(offsetof(OutcomeRecord, exit) == 2 && offsetof(OutcomeRecord, has)
 static_assert(offsetof(OutcomeRecord, values) == 8);
 
 // Positions in OutcomeRecord::values, by op.
-${outcomeValues()}
+${outcomeValueConstants()}
 
 // Errnos.
 enum Errno : uint16_t {

@@ -40,7 +40,7 @@ export type OutcomeValue =
 const ACCESS = ['byte', 'mixed', 'done'] as const;
 
 /** Names of the values of each op's outcome. Ops that are not here have none. */
-export const OUTCOME_VALUES: { readonly [K in OpName]?: readonly OutcomeValue[] } = {
+export const OUTCOME_VALUES = {
   fallocate: ['done'],
   punch: ['freed', 'zeroed', 'split', 'offset'],
   fault: ['pfn', 'order', 'level'],
@@ -58,4 +58,9 @@ export const OUTCOME_VALUES: { readonly [K in OpName]?: readonly OutcomeValue[] 
   split: ['split', 'offset'],
   merge: ['merged', 'offset'],
   touch: ['done'],
-};
+} as const satisfies { readonly [K in OpName]?: readonly OutcomeValue[] };
+
+/** Names of the values of an op's outcome, by position; empty for an op that has none. */
+export function outcomeValues(op: OpName): readonly OutcomeValue[] {
+  return (OUTCOME_VALUES as { readonly [K in OpName]?: readonly OutcomeValue[] })[op] ?? [];
+}

@@ -2,7 +2,7 @@
  * The shape of a tested rule: ops with the outcome each must have, and what must be true afterwards.
  */
 import type { Page } from '../../../lib/engine/pages.js';
-import type { Outcome } from '../../../lib/ops/outcomes.js';
+import type { Outcome, Success } from '../../../lib/ops/outcomes.js';
 import type { CounterName } from '../../../lib/spec/counters.js';
 import type { Errno } from '../../../lib/spec/errnos.js';
 import type { Arch, Knobs } from '../../../lib/spec/knobs.js';
@@ -27,12 +27,12 @@ export interface Rule {
 
 export const ok: Outcome = { ok: true };
 
-export function no(errno: Errno, more: Omit<Outcome, 'ok' | 'errno'> = {}): Outcome {
+export function no(errno: Errno, more: Omit<Extract<Outcome, { ok: false }>, 'ok' | 'errno'> = {}): Outcome {
   return { ok: false, errno, ...more };
 }
 
 /** An outcome with values. */
-export function yes(values: Omit<Outcome, 'ok'>): Outcome {
+export function yes(values: Omit<Success, 'ok'>): Outcome {
   return { ok: true, ...values };
 }
 
