@@ -19,20 +19,36 @@ struct alignas(64) Bitmap512 {
   void fill(bool value) {
     for (uint64_t& word : words) word = value ? ~uint64_t{0} : 0;
   }
+  // Word by word, and mostly one word: a vector load of a line soon after the store of one of its words would wait for it.
   bool none() const {
-    uint64_t any = 0;
-    for (uint64_t word : words) any |= word;
-    return any == 0;
+    for (uint64_t word : words) {
+      if (word != 0) return false;
+    }
+    return true;
   }
   bool all() const {
-    uint64_t every = ~uint64_t{0};
-    for (uint64_t word : words) every &= word;
-    return every == ~uint64_t{0};
+    for (uint64_t word : words) {
+      if (word != ~uint64_t{0}) return false;
+    }
+    return true;
   }
   uint32_t count() const {
+#ifdef __POPCNT__
     uint32_t n = 0;
     for (uint64_t word : words) n += static_cast<uint32_t>(std::popcount(word));
     return n;
+#else
+    // Without the instruction std::popcount is a call a word. Counted in bytes of all words at once instead: no byte exceeds
+    // 64, and vectors of any width can do it.
+    uint64_t bytes = 0;
+    for (uint64_t word : words) {
+      word -= (word >> 1) & 0x5555555555555555U;
+      word = (word & 0x3333333333333333U) + ((word >> 2) & 0x3333333333333333U);
+      bytes += (word + (word >> 4)) & 0x0f0f0f0f0f0f0f0fU;
+    }
+    const uint64_t pairs = (bytes & 0x00ff00ff00ff00ffU) + ((bytes >> 8) & 0x00ff00ff00ff00ffU);
+    return static_cast<uint32_t>((pairs * 0x0001000100010001U) >> 48);
+#endif
   }
 
   // Lowest set bit at or after `from`, or 512.
