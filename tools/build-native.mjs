@@ -1,7 +1,7 @@
 /**
  * Builds the native engine through cmake-js into build/<config>, if its sources changed since the last time.
  *
- *     node tools/build-native.mjs [--tests] [--config Release|Debug|RelWithDebInfo] [--unless-it-loads]
+ *     node tools/build-native.mjs [--tests] [--bench] [--config Release|Debug|RelWithDebInfo] [--unless-it-loads]
  *
  * An installed package runs it (--unless-it-loads: whatever the stamp says) when its binary does not load. Needs cmake, a C++ compiler and make
  * or ninja from the system; nothing is downloaded (package.json `binary.napi_versions` makes cmake-js use the headers
@@ -58,8 +58,13 @@ export function forgetMoved(scratch) {
   if (made !== scratch && made !== realpathSync(scratch)) rmSync(scratch, { recursive: true, force: true });
 }
 
-/** Builds what is out of date: the addon, and with `tests` the C++ tests too. The caller holds the build lock. */
-export function buildNative({ tests = false, config = 'Release', 'unless-it-loads': unlessItLoads = false } = {}) {
+/** Builds what is out of date: the addon, `tests` and `bench` if asked for. The caller holds the build lock. */
+export function buildNative({
+  tests = false,
+  bench = false,
+  config = 'Release',
+  'unless-it-loads': unlessItLoads = false,
+} = {}) {
   if (unlessItLoads) {
     const addon = `build/${config}/gmem.node`;
     if (loads(addon)) return;
@@ -80,7 +85,10 @@ export function buildNative({ tests = false, config = 'Release', 'unless-it-load
     const cli = createRequire(import.meta.url).resolve('cmake-js/bin/cmake-js');
     const parallel = String(Math.min(8, availableParallelism()));
     const place = ['-d', ROOT, '-O', scratch, '-B', config, '-l', 'warn', '-p', parallel];
-    run(process.execPath, cli, 'build', ...place, '--CDGMEM_TESTS=ON', '-T', target);
+    const flags = [...place, '--CDGMEM_TESTS=ON', '--CDGMEM_BENCH=ON'];
+    // `build` alone keeps the flags a directory was configured with before.
+    run(process.execPath, cli, 'configure', ...flags);
+    run(process.execPath, cli, 'build', ...flags, '-T', target);
   };
   const made = (target, file) => {
     const output = `build/${config}/${file}`;
@@ -92,11 +100,17 @@ export function buildNative({ tests = false, config = 'Release', 'unless-it-load
   };
   if (has('native/addon')) made('gmem', 'gmem.node');
   if (tests && has('native/test')) made('gmem_core_tests', 'gmem_core_tests');
+  if (bench && has('native/bench')) made('gmem_core_bench', 'gmem_core_bench');
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const { values } = parseArgs({
-    options: { tests: { type: 'boolean' }, config: { type: 'string' }, 'unless-it-loads': { type: 'boolean' } },
+    options: {
+      tests: { type: 'boolean' },
+      bench: { type: 'boolean' },
+      config: { type: 'string' },
+      'unless-it-loads': { type: 'boolean' },
+    },
   });
   withLock(
     LOCK,

@@ -2,7 +2,7 @@
  * Brings a checkout up to date before npm start and npm test: dependencies, TypeScript, spec header, addon. Does nothing
  * that is already done (content stamps), and only once when two commands start together (lock).
  *
- *     node tools/ensure.mjs [--tests]
+ *     node tools/ensure.mjs [--tests] [--bench]
  *
  * Runs before node_modules exists, so it uses node's own modules only.
  */
@@ -52,7 +52,7 @@ withLock(
     // NODE_ENV=production must not leave out the compiler.
     if (!installed()) run('npm', 'ci', '--include=dev', '--no-audit', '--no-fund');
     typescript();
-    buildNative({ tests: process.argv.includes('--tests') });
+    buildNative({ tests: process.argv.includes('--tests'), bench: process.argv.includes('--bench') });
   },
   () => process.stderr.write('waiting for another build\n'),
 );

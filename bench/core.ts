@@ -1,0 +1,31 @@
+/**
+ * The C++ driver of the core (native/bench), run as a child: its figures are of the core alone, no Node in the process.
+ */
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+const PROGRAM = fileURLToPath(new URL('../../build/Release/gmem_core_bench', import.meta.url));
+
+export interface CoreResult {
+  readonly name: string;
+  readonly operations: number;
+  readonly median_ns: number;
+  readonly least_ns: number;
+  readonly most_ns: number;
+}
+
+/**
+ * Runs the benchmarks whose name contains a part; all of them without parts.
+ *
+ * @returns none when no name matches.
+ */
+export function runCore(parts: readonly string[]): CoreResult[] {
+  const { error, status, stdout } = spawnSync(PROGRAM, ['--json', ...parts], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  if (error !== undefined) throw new Error(`${PROGRAM}: ${error.message}: npm run bench builds it`);
+  const results = JSON.parse(stdout) as CoreResult[];
+  if (status !== 0 && results.length > 0) throw new Error(`gmem_core_bench ended with ${status}`);
+  return results;
+}

@@ -1,0 +1,156 @@
+// Whole ops through Engine::run in batches, contents elided, no outcomes kept: what a replay does. Records are written
+// outside the timed part, in chunks, so that their making is not measured but their reading is.
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <vector>
+
+#include "bench/bench.h"
+#include "core/engine.h"
+#include "test/host.h"
+
+namespace gmem {
+namespace {
+
+using bench::scrambled;
+using bench::Timer;
+using spec::OpKind;
+using test::Host;
+using test::k2M;
+using test::kGiB;
+using test::kPage;
+
+constexpr uint64_t kChunk = uint64_t{1} << 18;
+
+EngineOptions elided(const spec::Knobs& knobs, spec::Arch arch, double memory_bytes) {
+  EngineOptions options = test::options(knobs, arch, memory_bytes);
+  options.contents = false;
+  return options;
+}
+
+// A file of `size` at gpa 0; private from the start on snp.
+std::unique_ptr<Host> host_with_file(const spec::Knobs& knobs, spec::Arch arch, double size) {
+  auto host = std::make_unique<Host>(elided(knobs, arch, size));
+  constexpr double kSlot = 4096 * kGiB;
+  host->create(0, size);
+  for (uint32_t slot = 0; slot * kSlot < size; ++slot) {
+    const double first = slot * kSlot;
+    host->bind(slot, first, size - first < kSlot ? size - first : kSlot, 0, first);
+  }
+  return host;
+}
+
+// Times `total` ops that `make(i)` describes; every one of them must succeed.
+template <class Make>
+void run_ops(Timer& timer, Host& host, const char* phase, uint64_t total, Make make) {
+  std::vector<spec::OpRecord> records(total < kChunk ? total : kChunk);
+  for (uint64_t done = 0; done < total; done += records.size()) {
+    for (uint64_t i = 0; i < records.size(); ++i) records[i] = make(done + i);
+    timer.measure(phase, records.size(), [&] { host.engine.run(records.data(), records.size(), nullptr); });
+  }
+  double errors[Engine::kErrnos];
+  host.engine.errors(errors);
+  for (size_t i = 0; i < Engine::kErrnos; ++i) {
+    if (errors[i] == 0) continue;
+    std::fprintf(stderr, "%s: %.0f ops answered errno %zu\n", phase, errors[i], i);
+    std::exit(2);
+  }
+}
+
+spec::OpRecord fault_at(double gpa, bool to_private = true) {
+  spec::OpRecord op = Host::record(OpKind::kFault);
+  op.address = gpa;
+  op.flags = to_private ? spec::kFlagPrivate : 0;
+  return op;
+}
+
+spec::OpRecord ranged(OpKind kind, double address, double size, uint8_t flags = 0, uint32_t arg = 0) {
+  spec::OpRecord op = Host::record(kind);
+  op.address = address;
+  op.size = size;
+  op.flags = flags;
+  op.arg = arg;
+  return op;
+}
+
+void boot_2m(Timer& timer, double gib) {
+  const auto host = host_with_file(test::knobs_2m(), spec::Arch::kSnp, gib * kGiB);
+  const auto blocks = static_cast<uint64_t>(gib * 512);
+  run_ops(timer, *host, "2M fault, ascending", blocks,
+          [](uint64_t i) { return fault_at(static_cast<double>(i) * k2M); });
+  run_ops(timer, *host, "2M refault, ascending", blocks,
+          [](uint64_t i) { return fault_at(static_cast<double>(i) * k2M); });
+}
+
+BENCH(boot_2m_16g) { boot_2m(timer, 16); }
+BENCH(boot_2m_64g) { boot_2m(timer, 64); }
+BENCH(boot_2m_256g) { boot_2m(timer, 256); }
+BENCH(boot_2m_512g) { boot_2m(timer, 512); }
+BENCH(boot_2m_1t) { boot_2m(timer, 1024); }
+BENCH(boot_2m_4t) { boot_2m(timer, 4096); }
+
+constexpr uint32_t kBits64g = 24;
+constexpr uint64_t kPages64g = uint64_t{1} << kBits64g;
+constexpr uint64_t kRandomOps = uint64_t{1} << 22;
+
+double page_address(uint64_t page) { return static_cast<double>(page) * kPage; }
+double random_page(uint64_t i) { return page_address(scrambled(i, kBits64g)); }
+
+// `mainline-6.18` without a confidential guest: private by attribute.
+std::unique_ptr<Host> host_4k() {
+  auto host = host_with_file(test::knobs_4k(), spec::Arch::kNone, 64 * kGiB);
+  host->run(ranged(OpKind::kAttributes, 0, 64 * kGiB, spec::kFlagPrivate));
+  return host;
+}
+
+BENCH(fault_4k_64g_sequential) {
+  const auto host = host_4k();
+  run_ops(timer, *host, "fault", kPages64g, [](uint64_t i) { return fault_at(page_address(i)); });
+  run_ops(timer, *host, "refault hot", kRandomOps, [](uint64_t i) { return fault_at(page_address(i & 4095)); });
+  run_ops(timer, *host, "refault random", kRandomOps, [](uint64_t i) { return fault_at(random_page(i)); });
+  run_ops(timer, *host, "touch hot", kRandomOps,
+          [](uint64_t i) { return ranged(OpKind::kTouch, page_address(i & 4095), kPage); });
+  run_ops(timer, *host, "touch random", kRandomOps,
+          [](uint64_t i) { return ranged(OpKind::kTouch, random_page(i), kPage); });
+}
+
+BENCH(fault_4k_64g_random) {
+  const auto host = host_4k();
+  run_ops(timer, *host, "fault", kRandomOps, [](uint64_t i) { return fault_at(random_page(i)); });
+}
+
+BENCH(split_2m_64g) {
+  constexpr uint64_t kBlocks = 64 * 512;
+  const auto host = host_with_file(test::knobs_2m(), spec::Arch::kSnp, 64 * kGiB);
+  for (uint64_t i = 0; i < kBlocks; ++i) host->run(fault_at(static_cast<double>(i) * k2M));
+  const auto on_block = [](OpKind kind, uint32_t order) {
+    return [=](uint64_t i) { return ranged(kind, static_cast<double>(i) * k2M, k2M, 0, order); };
+  };
+  run_ops(timer, *host, "split, lines touched for the first time", kBlocks, on_block(OpKind::kSplit, 0));
+  run_ops(timer, *host, "merge", kBlocks, on_block(OpKind::kMerge, 9));
+  run_ops(timer, *host, "split, lines warm", kBlocks, on_block(OpKind::kSplit, 0));
+}
+
+// By discard, the only conversion there is: to shared the page is freed (and the 2M folio, if any, split), to private
+// the copy.
+BENCH(convert_4k_snp) {
+  constexpr uint64_t kPages = uint64_t{1} << 20;
+  const auto host = host_with_file(test::knobs_4k(), spec::Arch::kSnp, 64 * kGiB);
+  for (uint64_t i = 0; i < kPages; ++i) host->run(fault_at(page_address(i)));
+  const auto convert = [](uint8_t flags) {
+    return [=](uint64_t i) { return ranged(OpKind::kConvert, page_address(i), kPage, flags); };
+  };
+  run_ops(timer, *host, "to shared, mapped and prepared", kPages, convert(0));
+  run_ops(timer, *host, "to private, no copy", kPages, convert(spec::kFlagPrivate));
+}
+
+BENCH(convert_first_page_of_2m_snp) {
+  constexpr uint64_t kBlocks = 64 * 512;
+  const auto host = host_with_file(test::knobs_2m(), spec::Arch::kSnp, 64 * kGiB);
+  for (uint64_t i = 0; i < kBlocks; ++i) host->run(fault_at(static_cast<double>(i) * k2M));
+  run_ops(timer, *host, "to shared, one page of a mapped 2M folio", kBlocks,
+          [](uint64_t i) { return ranged(OpKind::kConvert, static_cast<double>(i) * k2M, kPage); });
+}
+
+}  // namespace
+}  // namespace gmem

@@ -1,0 +1,47 @@
+// The frame allocator alone, over 512 GiB.
+#include "bench/bench.h"
+#include "core/frames.h"
+
+namespace gmem {
+namespace {
+
+using bench::scrambled;
+using bench::Timer;
+
+constexpr uint32_t kBits = 27;  // 2^27 pages are 512 GiB
+constexpr uint64_t kPages = uint64_t{1} << kBits;
+constexpr uint64_t kBlocks = kPages / kBlockPages;
+constexpr uint32_t kHoleBits = 22;
+
+BENCH(frames_2m_512g) {
+  Frames frames({kPages});
+  Pfn pfn;
+  timer.measure("get, all of them", kBlocks, [&] {
+    for (uint64_t i = 0; i < kBlocks; ++i) frames.take_block(Mobility::kUnmovable, pfn);
+  });
+  timer.measure("put, random order", kBlocks, [&] {
+    for (uint64_t i = 0; i < kBlocks; ++i)
+      frames.give_block(Pfn::of_block(scrambled(i, kBits - kBlockShift)), Mobility::kUnmovable);
+  });
+}
+
+BENCH(frames_4k_512g) {
+  Frames frames({kPages});
+  Pfn pfn;
+  timer.measure("get, all of them", kPages, [&] {
+    for (uint64_t i = 0; i < kPages; ++i) frames.take_page(Mobility::kUnmovable, pfn);
+  });
+  constexpr uint64_t kHoles = uint64_t{1} << kHoleBits;
+  timer.measure("put, random order over 512 GiB", kHoles, [&] {
+    for (uint64_t i = 0; i < kHoles; ++i) frames.give_page({scrambled(i, kBits)}, Mobility::kUnmovable);
+  });
+  timer.measure("get, into random holes", kHoles, [&] {
+    for (uint64_t i = 0; i < kHoles; ++i) frames.take_page(Mobility::kUnmovable, pfn);
+  });
+  timer.measure("put, ascending", kPages, [&] {
+    for (uint64_t i = 0; i < kPages; ++i) frames.give_page({i}, Mobility::kUnmovable);
+  });
+}
+
+}  // namespace
+}  // namespace gmem

@@ -1,0 +1,100 @@
+// Runs the registered benchmarks (bench.h) and prints their medians.
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "bench/bench.h"
+
+namespace gmem::bench {
+
+namespace {
+
+struct Benchmark {
+  const char* name;
+  Body body;
+};
+
+std::vector<Benchmark>& benchmarks() {
+  static std::vector<Benchmark> list;
+  return list;
+}
+
+double percentile(std::vector<double> samples, double part) {
+  std::sort(samples.begin(), samples.end());
+  return samples[static_cast<size_t>(part * static_cast<double>(samples.size() - 1) + 0.5)];
+}
+
+}  // namespace
+
+Registration::Registration(const char* name, Body body) { benchmarks().push_back({name, body}); }
+
+void Timer::book(const char* phase, uint64_t operations, double nanoseconds) {
+  size_t i = 0;
+  while (i < phases_.size() && phases_[i].name != phase) ++i;
+  if (i == phases_.size()) {
+    phases_.push_back({phase, 0, {}});
+    booked_.emplace_back();
+  }
+  booked_[i].operations += operations;
+  booked_[i].nanoseconds += nanoseconds;
+}
+
+void Timer::finish_repetition(bool keep) {
+  for (size_t i = 0; i < booked_.size(); ++i) {
+    if (keep && booked_[i].operations > 0) {
+      phases_[i].operations = booked_[i].operations;
+      phases_[i].samples_ns.push_back(booked_[i].nanoseconds / static_cast<double>(booked_[i].operations));
+    }
+    booked_[i] = Booked{};
+  }
+}
+
+int run_all(int argc, char** argv) {
+  bool json = false;
+  int repetitions = 5;
+  std::vector<const char*> parts;
+  for (int i = 1; i < argc; ++i) {
+    if (std::strcmp(argv[i], "--json") == 0) {
+      json = true;
+    } else if (std::strcmp(argv[i], "--repeat") == 0 && i + 1 < argc) {
+      repetitions = std::max(1, std::atoi(argv[++i]));
+    } else {
+      parts.push_back(argv[i]);
+    }
+  }
+  std::printf(json ? "[" : "%-58s %12s %10s %10s %10s\n", "benchmark", "operations", "median ns", "least ns",
+              "most ns");
+  bool first = true;
+  for (const Benchmark& benchmark : benchmarks()) {
+    bool wanted = parts.empty();
+    for (const char* part : parts) wanted = wanted || std::strstr(benchmark.name, part) != nullptr;
+    if (!wanted) continue;
+    Timer timer;
+    for (int repetition = 0; repetition <= repetitions; ++repetition) {
+      benchmark.body(timer);
+      timer.finish_repetition(repetition > 0);
+    }
+    for (const Phase& phase : timer.phases()) {
+      const double median = percentile(phase.samples_ns, 0.5);
+      const double least = percentile(phase.samples_ns, 0);
+      const double most = percentile(phase.samples_ns, 1);
+      const std::string name = std::string(benchmark.name) + ": " + phase.name;
+      const auto operations = static_cast<unsigned long long>(phase.operations);
+      if (json) {
+        std::printf("%s\n{\"name\":\"%s\",\"operations\":%llu,\"median_ns\":%.4f,\"least_ns\":%.4f,\"most_ns\":%.4f}",
+                    first ? "" : ",", name.c_str(), operations, median, least, most);
+      } else {
+        std::printf("%-58s %12llu %10.2f %10.2f %10.2f\n", name.c_str(), operations, median, least, most);
+        std::fflush(stdout);
+      }
+      first = false;
+    }
+  }
+  if (json) std::printf("\n]\n");
+  return first ? 1 : 0;
+}
+
+}  // namespace gmem::bench
+
+int main(int argc, char** argv) { return gmem::bench::run_all(argc, argv); }

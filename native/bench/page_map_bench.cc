@@ -1,0 +1,93 @@
+// The prepared map alone: the marks of a file of 512 GiB, uniform (2M folios wholly marked) and mixed (every block a
+// line of its own with all pages but one), beside a flat bitmap of the same pages.
+#include <memory>
+
+#include "bench/bench.h"
+#include "core/page_map.h"
+
+namespace gmem {
+namespace {
+
+using bench::keep;
+using bench::scrambled;
+using bench::Timer;
+
+constexpr uint32_t kBlockBits = 18;
+constexpr uint64_t kBlocks = uint64_t{1} << kBlockBits;
+
+uint64_t count_marked(const PageMap& map) {
+  uint64_t pages = 0;
+  for (uint64_t block = 0; block < kBlocks; ++block) {
+    const BlockWord& word = map.word(block);
+    if (word.has_line()) {
+      pages += map.lines().marked(word.line()).count();
+    } else if (word.all_marked()) {
+      pages += kBlockPages;
+    }
+  }
+  return pages;
+}
+
+BENCH(prepared_512g_uniform) {
+  PageLines lines;
+  PageMap map(lines, {kBlocks * kBlockPages});
+  for (uint64_t block = 0; block < kBlocks; ++block) map.change(block).set_huge(block);
+  timer.measure("set 512, random", kBlocks, [&] {
+    for (uint64_t i = 0; i < kBlocks; ++i) map.change(scrambled(i, kBlockBits)).set_all_marked(true);
+  });
+  timer.measure("test 512, random", kBlocks, [&] {
+    uint64_t all = 0;
+    for (uint64_t i = 0; i < kBlocks; ++i) all += map.word(scrambled(i, kBlockBits)).all_marked();
+    keep(all);
+  });
+  timer.measure("count all (one operation)", 1, [&] { keep(count_marked(map)); });
+}
+
+BENCH(prepared_512g_mixed) {
+  PageLines lines;
+  PageMap map(lines, {kBlocks * kBlockPages});
+  for (uint64_t i = 0; i < kBlocks; ++i) {
+    const uint64_t block = scrambled(i, kBlockBits);
+    lines.insert_run(map.open_line(block), Pfn::of_block(block));
+  }
+  timer.measure("set 511 of 512, random", kBlocks, [&] {
+    const Bitmap512 most = Bitmap512::range(1, kBlockPages);
+    for (uint64_t i = 0; i < kBlocks; ++i) {
+      Bitmap512& marked = lines.marked(map.word(scrambled(i, kBlockBits)).line());
+      marked = marked | most;
+    }
+  });
+  timer.measure("test 512, random", kBlocks, [&] {
+    uint64_t all = 0;
+    for (uint64_t i = 0; i < kBlocks; ++i) all += lines.marked(map.word(scrambled(i, kBlockBits)).line()).all();
+    keep(all);
+  });
+  timer.measure("count all (one operation)", 1, [&] { keep(count_marked(map)); });
+  timer.measure("count all by lines (one operation)", 1, [&] {
+    uint64_t pages = 0;
+    for (uint32_t line = 0; line < lines.high_water(); ++line) pages += lines.marked(line).count();
+    keep(pages);
+  });
+}
+
+// What the two above stand against.
+BENCH(flat_bitmap_512g) {
+  VirtualArray<Bitmap512> flat(kBlocks);
+  for (uint64_t block = 0; block < kBlocks; ++block) flat[block].fill(false);
+  timer.measure("set 512, random", kBlocks, [&] {
+    for (uint64_t i = 0; i < kBlocks; ++i) flat[scrambled(i, kBlockBits)].fill(true);
+  });
+  timer.measure("test 512, random", kBlocks, [&] {
+    uint64_t all = 0;
+    for (uint64_t i = 0; i < kBlocks; ++i) all += flat[scrambled(i, kBlockBits)].all();
+    keep(all);
+  });
+  timer.measure("count all (one operation)", 1, [&] {
+    uint64_t pages = 0;
+    for (uint64_t block = 0; block < kBlocks; ++block) pages += flat[block].count();
+    keep(pages);
+  });
+}
+
+}  // namespace
+}  // namespace gmem
