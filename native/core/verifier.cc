@@ -1,5 +1,7 @@
 #include "core/verifier.h"
 
+#include <map>
+
 namespace gmem {
 
 using spec::Counter;
@@ -139,7 +141,7 @@ void Verifier::check_leaves(const File& file, uint64_t block) {
     }
     const Gfn gfn = slot->gfn_of(index);
     const bool is_private = engine_.is_private(vm, slot, gfn);
-    const bool from_copy = !is_private && !file.mmap;
+    const bool from_copy = !engine_.served_from_gmem(file, is_private);
     if (from_copy ? !file.copies || !file.copies->present(index) : !file.pages.present(index)) {
       expect(false, at(file, index) + ": a leaf to an absent page");
       continue;
@@ -235,7 +237,15 @@ void Verifier::check_memory() {
   uint64_t vmemmap = 0;
   for (const auto& [pfn, pages] : engine_.vmemmap_) vmemmap += pages.size();
   const uint64_t pool_used = (engine_.pool_.size() - engine_.pool_.free()) << engine_.huge_order_;
-  const uint64_t idle = (engine_.pool_.waiting() << engine_.huge_order_) - engine_.pool_.orphans_waited_for();
+  // Frames of waiting huge pages that are in nobody's count; those of a poisoned one count as poison already.
+  uint64_t idle = (engine_.pool_.waiting() << engine_.huge_order_) - engine_.pool_.orphans_waited_for();
+  std::map<uint64_t, uint64_t> poisoned_orphans;  // first pfn of the huge page -> orphans of it
+  for (const auto& [number, frame] : engine_.pins_.frames()) {
+    if (frame.orphan && frame.poisoned && engine_.pool_.holds({number})) {
+      ++poisoned_orphans[engine_.pool_.page_of({number}).value];
+    }
+  }
+  for (const auto& [page, orphans] : poisoned_orphans) idle -= (uint64_t{1} << engine_.huge_order_) - orphans;
   same("used frames", engine_.frames_.used().value + pool_used, held + engine_.pressure_pages_ + vmemmap + idle);
   same("retained_pages_end", engine_.retained_pages_, retained_);
   same("free and used frames", engine_.frames_.total().value,
