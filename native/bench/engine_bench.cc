@@ -131,7 +131,26 @@ BENCH(split_2m_64g) {
   run_ops(timer, *host, "split, lines warm", kBlocks, on_block(OpKind::kSplit, 0));
 }
 
-// By discard, the only conversion there is: to shared the page is freed (and the 2M folio, if any, split), to private
+// In place: nothing is freed. 4K folios, so that none splits.
+BENCH(convert_4k_in_place) {
+  constexpr uint64_t kPages = uint64_t{1} << 20;
+  spec::Knobs knobs = test::knobs_4k();
+  knobs.conversion = spec::Conversion::kInPlace;
+  knobs.shared_order = spec::SharedOrder::k4K;
+  knobs.preparedness = spec::Preparedness::kNone;
+  for (const spec::Arch arch : {spec::Arch::kNone, spec::Arch::kSnp}) {
+    const auto host = host_with_file(knobs, arch, 64 * kGiB);
+    if (arch == spec::Arch::kNone) host->convert(0, 64 * kGiB, true);
+    for (uint64_t i = 0; i < kPages; ++i) host->run(fault_at(page_address(i)));
+    const bool snp = arch == spec::Arch::kSnp;
+    run_ops(timer, *host, snp ? "snp, to shared, mapped and prepared" : "to shared, mapped and prepared", kPages,
+            [](uint64_t i) { return ranged(OpKind::kConvert, page_address(i), kPage); });
+    run_ops(timer, *host, snp ? "snp, to private" : "to private", kPages,
+            [](uint64_t i) { return ranged(OpKind::kConvert, page_address(i), kPage, spec::kFlagPrivate); });
+  }
+}
+
+// By discard: to shared the page is freed (and the 2M folio, if any, split), to private
 // the copy.
 BENCH(convert_4k_snp) {
   constexpr uint64_t kPages = uint64_t{1} << 20;

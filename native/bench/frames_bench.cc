@@ -14,7 +14,7 @@ constexpr uint64_t kBlocks = kPages / kBlockPages;
 constexpr uint32_t kHoleBits = 22;
 
 BENCH(frames_2m_512g) {
-  Frames frames({kPages});
+  Frames frames({kPages}, {0});
   Pfn pfn;
   timer.measure("get, all of them", kBlocks, [&] {
     for (uint64_t i = 0; i < kBlocks; ++i) frames.take_block(Mobility::kUnmovable, pfn);
@@ -26,7 +26,7 @@ BENCH(frames_2m_512g) {
 }
 
 BENCH(frames_4k_512g) {
-  Frames frames({kPages});
+  Frames frames({kPages}, {0});
   Pfn pfn;
   timer.measure("get, all of them", kPages, [&] {
     for (uint64_t i = 0; i < kPages; ++i) frames.take_page(Mobility::kUnmovable, pfn);

@@ -29,9 +29,9 @@ uint64_t count_marked(const PageMap& map) {
 }
 
 BENCH(prepared_512g_uniform) {
-  PageLines lines;
+  PageLines lines(kBlocks);
   PageMap map(lines, {kBlocks * kBlockPages});
-  for (uint64_t block = 0; block < kBlocks; ++block) map.change(block).set_huge(block);
+  for (uint64_t block = 0; block < kBlocks; ++block) map.change(block).set_run(BlockWord::Held::k2m, block);
   timer.measure("set 512, random", kBlocks, [&] {
     for (uint64_t i = 0; i < kBlocks; ++i) map.change(scrambled(i, kBlockBits)).set_all_marked(true);
   });
@@ -44,7 +44,7 @@ BENCH(prepared_512g_uniform) {
 }
 
 BENCH(prepared_512g_mixed) {
-  PageLines lines;
+  PageLines lines(kBlocks);
   PageMap map(lines, {kBlocks * kBlockPages});
   for (uint64_t i = 0; i < kBlocks; ++i) {
     const uint64_t block = scrambled(i, kBlockBits);

@@ -9,7 +9,7 @@
 namespace gmem {
 namespace {
 
-enum class State : uint8_t { kFree, kUnmovable, kMovable };
+enum class State : uint8_t { kFree, kUnmovable, kMovable, kSetAside };
 
 State state_of(Mobility mobility) { return mobility == Mobility::kMovable ? State::kMovable : State::kUnmovable; }
 
@@ -100,7 +100,10 @@ class NaiveFrames {
 // Both side by side; every answer is compared.
 class Pair {
  public:
-  explicit Pair(uint64_t blocks) : frames_({blocks * kBlockPages}, {0}), naive_(blocks) {}
+  explicit Pair(uint64_t blocks, uint64_t set_aside = 0)
+      : frames_({blocks * kBlockPages}, {set_aside * kBlockPages}), naive_(blocks), pages_(blocks * kBlockPages) {
+    for (uint64_t pfn = 0; pfn < set_aside * kBlockPages; ++pfn) naive_.take(pfn, State::kSetAside);
+  }
 
   bool take_page(Mobility mobility) {
     Pfn pfn;
@@ -165,12 +168,11 @@ class Pair {
   }
   void check_every_page() const {
     uint64_t wrong = 0;
-    for (uint64_t pfn = 0; pfn < frames_.total().value; ++pfn)
-      wrong += frames_.is_free({pfn}) != (naive_.at(pfn) == State::kFree);
+    for (uint64_t pfn = 0; pfn < pages_; ++pfn) wrong += frames_.is_free({pfn}) != (naive_.at(pfn) == State::kFree);
     CHECK_EQ(wrong, 0U);
   }
   uint64_t held() const { return held_.size(); }
-  uint64_t pages() const { return frames_.total().value; }
+  uint64_t pages() const { return pages_; }
 
  private:
   struct Held {
@@ -180,15 +182,16 @@ class Pair {
   };
   Frames frames_;
   NaiveFrames naive_;
+  uint64_t pages_;
   std::vector<Held> held_;
 };
 
 Mobility any_mobility(test::Random& random) { return random.one_in(2) ? Mobility::kMovable : Mobility::kUnmovable; }
 
 // Alternates between filling until refusals come and emptying, so that every class rule is met at every fullness.
-void fuzz(uint64_t blocks, int steps, uint64_t purpose) {
+void fuzz(uint64_t blocks, int steps, uint64_t purpose, uint64_t set_aside = 0) {
   test::Random random(purpose);
-  Pair pair(blocks);
+  Pair pair(blocks, set_aside);
   bool filling = true;
   for (int step = 0; step < steps && !test::failed(); ++step) {
     if (random.one_in(400)) filling = !filling;
@@ -221,6 +224,9 @@ TEST(frames_fuzz_three_blocks) { fuzz(3, 40000, 11); }
 TEST(frames_fuzz_one_region) { fuzz(512, 6000, 12); }
 TEST(frames_fuzz_truncated_last_region) { fuzz(514, 6000, 13); }
 TEST(frames_fuzz_three_regions) { fuzz(1025, 6000, 14); }
+TEST(frames_fuzz_beside_a_pool) { fuzz(7, 20000, 16, 3); }
+TEST(frames_fuzz_beside_a_pool_of_a_region) { fuzz(1030, 6000, 17, 515); }
+TEST(frames_fuzz_beside_a_pool_of_all) { fuzz(2, 1000, 18, 2); }
 
 // Until nothing is left, by pages of both classes: the last resort is the other class's partial block.
 TEST(frames_until_full) {
