@@ -19,7 +19,8 @@ struct alignas(64) Bitmap512 {
   void fill(bool value) {
     for (uint64_t& word : words) word = value ? ~uint64_t{0} : 0;
   }
-  // Word by word, and mostly one word: a vector load of a line soon after the store of one of its words would wait for it.
+  // Word by word, and mostly one word: a vector load of a line soon after the store of one of its words would wait for
+  // it.
   bool none() const {
     for (uint64_t word : words) {
       if (word != 0) return false;
@@ -38,8 +39,8 @@ struct alignas(64) Bitmap512 {
     for (uint64_t word : words) n += static_cast<uint32_t>(std::popcount(word));
     return n;
 #else
-    // Without the instruction std::popcount is a call a word. Counted in bytes of all words at once instead: no byte exceeds
-    // 64, and vectors of any width can do it.
+    // Without the instruction std::popcount is a call a word. Counted in bytes of all words at once instead: no byte
+    // exceeds 64, and vectors of any width can do it.
     uint64_t bytes = 0;
     for (uint64_t word : words) {
       word -= (word >> 1) & 0x5555555555555555U;
