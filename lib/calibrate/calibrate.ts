@@ -123,10 +123,16 @@ class Book {
 }
 
 function summary(name: FigureName, samples: readonly Sample[]): CalibrationFigure {
-  const { what, clears } = figureKind(name);
-  const found = spread(samples.map((sample) => sample.nanoseconds));
+  const { what, clears, asItComes } = figureKind(name);
+  const found = spread(samples.map((sample) => (asItComes ? sample.wallNanoseconds : sample.cpuNanoseconds)));
   const rate = clears === undefined ? {} : { bytes_per_second: Math.round((clears * 1e9) / found.median_ns) };
-  return { what, ...found, events_per_sample: (samples[0] as Sample).events, ...rate };
+  return {
+    what,
+    time: asItComes ? 'wall' : 'cpu',
+    ...found,
+    events_per_sample: (samples[0] as Sample).events,
+    ...rate,
+  };
 }
 
 /** A gibibyte, or a quarter of what is available. */

@@ -17,6 +17,8 @@ const costEvent = z.enum(COST_EVENT_NAMES as [CostEvent, ...CostEvent[]]);
 
 const figure = z.strictObject({
   what: text,
+  /** `cpu`: the thread's own time on a processor; `wall`: from start to end. */
+  time: z.enum(['cpu', 'wall']),
   median_ns: nanoseconds,
   p10_ns: nanoseconds,
   p90_ns: nanoseconds,

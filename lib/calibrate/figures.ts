@@ -2,7 +2,9 @@
  * What a calibration measures. The names are those of native/calibrate/session.cc, which takes the samples.
  *
  * Free memory may have been taken back by the host below this one, and its first touch then costs many times as much. So
- * every figure is of memory this process freed a moment before, but for those marked `asItComes`.
+ * every figure is of memory this process freed a moment before, but for those marked `asItComes`. Time is the measuring
+ * thread's own, so that what else runs on the machine is not in it; but a host below works outside of it, so those marked
+ * are by the clock on the wall.
  */
 import { PAGE_BYTES } from '../spec/units.js';
 
@@ -11,7 +13,7 @@ export interface FigureKind {
   readonly what: string;
   /** Bytes one event clears: such a figure has a bandwidth. */
   readonly clears?: number;
-  /** Taken first, of memory as the kernel hands it out, until the memory for it is used up. */
+  /** Taken first, of memory as the kernel hands it out, until the memory for it is used up; by the clock on the wall. */
   readonly asItComes?: true;
 }
 

@@ -1,11 +1,15 @@
 /** The part of the addon that measures (native/addon/calibrate.cc). */
 import { loadAddon } from '../engine/addon.js';
 
-/** One sample: the mean of `events` events in a row; or, with `lacks`, what this host lacks for it and the errno's number. */
+/**
+ * One sample: the mean of `events` events in a row, by the thread's own time on a processor and by the clock on the wall; or,
+ * with `lacks`, what this host lacks for it and the errno's number.
+ */
 export interface Sample {
   readonly lacks: string | null;
   readonly errno: number;
-  readonly nanoseconds: number;
+  readonly cpuNanoseconds: number;
+  readonly wallNanoseconds: number;
   readonly events: number;
 }
 

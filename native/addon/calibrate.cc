@@ -43,7 +43,8 @@ Napi::Object describe(Napi::Env env, const calibrate::Sample& sample) {
   Napi::Object out = Napi::Object::New(env);
   out.Set("lacks", sample.lacks == nullptr ? env.Null() : Napi::Value(Napi::String::New(env, sample.lacks)));
   out.Set("errno", sample.errno_number);
-  out.Set("nanoseconds", sample.nanoseconds);
+  out.Set("cpuNanoseconds", sample.cpu_nanoseconds);
+  out.Set("wallNanoseconds", sample.wall_nanoseconds);
   out.Set("events", sample.events);
   return out;
 }
@@ -63,7 +64,7 @@ Napi::Value open(Table& table, const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), table.next++);
 }
 
-// calibrateSample(handle, name): { nanoseconds, events, lacks, errno }
+// calibrateSample(handle, name): { cpuNanoseconds, wallNanoseconds, events, lacks, errno }
 Napi::Value sample(Table& table, const Napi::CallbackInfo& info) {
   calibrate::Session& session = held(table.sessions, info);
   if (info.Length() < 2 || !info[1].IsString()) refuse(info.Env(), "expected a figure's name");

@@ -11,9 +11,12 @@
 
 namespace gmem::calibrate {
 
-// `nanoseconds` an event, the mean over `events` of them in a row; or why there is none.
+// Nanoseconds an event, the mean over `events` of them in a row; or why there is none.
 struct Sample {
-  double nanoseconds = 0;
+  // Of this thread on a processor: what others ran meanwhile is not in it.
+  double cpu_nanoseconds = 0;
+  // From start to end: what the host below this one took is in it, and what others ran.
+  double wall_nanoseconds = 0;
   uint32_t events = 0;
   int errno_number = 0;
   // Static text: what this host lacks or refused.
@@ -27,9 +30,9 @@ inline Sample lacking(const char* what, int error) {
   return out;
 }
 
-inline uint64_t now_ns() {
+inline uint64_t now_ns(clockid_t clock = CLOCK_MONOTONIC) {
   timespec now;
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  ::clock_gettime(clock, &now);
   return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
 }
 
@@ -46,11 +49,14 @@ inline uint64_t processor_ticks() {
 template <class Work>
 Sample timed(uint64_t events, Work&& work) {
   const uint64_t start = now_ns();
+  const uint64_t cpu_start = now_ns(CLOCK_THREAD_CPUTIME_ID);
   work();
-  const uint64_t took = now_ns() - start;
+  const uint64_t cpu = now_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_start;
+  const uint64_t wall = now_ns() - start;
   Sample out;
   out.events = static_cast<uint32_t>(events);
-  out.nanoseconds = static_cast<double>(took) / static_cast<double>(events);
+  out.cpu_nanoseconds = static_cast<double>(cpu) / static_cast<double>(events);
+  out.wall_nanoseconds = static_cast<double>(wall) / static_cast<double>(events);
   return out;
 }
 

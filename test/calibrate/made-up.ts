@@ -4,7 +4,15 @@ import { CALIBRATION_SCHEMA, type Calibration, type CalibrationFigure } from '..
 import type { FigureName } from '../../lib/calibrate/figures.js';
 
 export function figure(median_ns: number): CalibrationFigure {
-  return { what: 'made up', median_ns, p10_ns: median_ns, p90_ns: median_ns, samples: 1, events_per_sample: 1 };
+  return {
+    what: 'made up',
+    time: 'cpu',
+    median_ns,
+    p10_ns: median_ns,
+    p90_ns: median_ns,
+    samples: 1,
+    events_per_sample: 1,
+  };
 }
 
 export function madeUp(medians: Partial<Record<FigureName, number>>, ticksPerSecond = 2e9): Calibration {
