@@ -34,6 +34,10 @@ export interface CalibrateAddon {
   gmemOpen(bytes: number): number;
   /** Touches every page of the range once. */
   gmemTouch(handle: number, byVcpu: boolean, offset: number, bytes: number): Sample;
+  /** Takes and touches `bytes` more of anonymous memory, up to the file's size. @returns the errno's number, 0 when it is done. */
+  gmemHold(handle: number, bytes: number): number;
+  /** Gives `bytes` of it back, for the next touch to be served with. */
+  gmemRelease(handle: number, bytes: number): void;
   /** Punches the whole file. @returns the errno's number, 0 when it is done. */
   gmemPunch(handle: number): number;
   gmemClose(handle: number): void;

@@ -113,6 +113,20 @@ Napi::Value gmem_touch(Table& table, const Napi::CallbackInfo& info) {
   return describe(info.Env(), file.touch_range(by, offset, bytes));
 }
 
+// gmemHold(handle, bytes): errno of taking so much anonymous memory and touching it
+Napi::Value gmem_hold(Table& table, const Napi::CallbackInfo& info) {
+  calibrate::GmemFigures& file = held(table.files, info);
+  const auto most = static_cast<double>(table.file_bytes[id_at(info, 0)]);
+  return Napi::Number::New(info.Env(), file.hold(multiple_at(info, 1, kHuge, most, kHuge)));
+}
+
+// gmemRelease(handle, bytes): gives up to so much of it back
+Napi::Value gmem_release(Table& table, const Napi::CallbackInfo& info) {
+  calibrate::GmemFigures& file = held(table.files, info);
+  file.release(multiple_at(info, 1, kHuge, kMostHold, kHuge));
+  return info.Env().Undefined();
+}
+
 // gmemPunch(handle): errno of punching the whole file
 Napi::Value gmem_punch(Table& table, const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), held(table.files, info).punch_all());
@@ -140,6 +154,8 @@ void register_calibrate(Napi::Env env, Napi::Object exports) {
   add("calibrateClose", close);
   add("gmemOpen", gmem_open);
   add("gmemTouch", gmem_touch);
+  add("gmemHold", gmem_hold);
+  add("gmemRelease", gmem_release);
   add("gmemPunch", gmem_punch);
   add("gmemClose", gmem_close);
 }

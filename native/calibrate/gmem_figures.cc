@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cerrno>
 
 namespace gmem::calibrate {
@@ -90,6 +91,25 @@ int GmemFigures::allocate_range(uint64_t offset, uint64_t bytes) {
 }
 
 int GmemFigures::punch_all() { return opened_ ? punch_range(0, bytes_) : 0; }
+
+int GmemFigures::hold(uint64_t bytes) {
+  if (!held_) {
+    held_ = kvm::Mapping::reserved(bytes_);
+    if (!held_ || ::mprotect(held_.get(), bytes_, PROT_READ | PROT_WRITE) != 0) return errno;
+    // Whole 2M blocks, where the kernel has them: those are what it hands back, and what comes back from it at once.
+    (void)::madvise(held_.get(), bytes_, MADV_HUGEPAGE);
+  }
+  if (bytes > bytes_ - held_bytes_) return EINVAL;
+  touch_window(held_.get() + held_bytes_, bytes);
+  held_bytes_ += bytes;
+  return 0;
+}
+
+void GmemFigures::release(uint64_t bytes) {
+  const uint64_t less = std::min(bytes, held_bytes_);
+  held_bytes_ -= less;
+  if (less > 0) (void)::madvise(held_.get() + held_bytes_, less, MADV_DONTNEED);
+}
 
 Sample GmemFigures::touch_range(By by, uint64_t offset, uint64_t bytes) {
   if (const Sample no = missing(by); no.lacks != nullptr) return no;

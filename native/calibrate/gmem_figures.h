@@ -39,6 +39,10 @@ class GmemFigures {
 
   // Touches `bytes` of the file from `offset` on, once each page. REQUIRES: inside the file, whole pages.
   Sample touch_range(By by, uint64_t offset, uint64_t bytes);
+  // Takes `bytes` more of anonymous memory and touches it, at most as much as the file has; 0, or the errno. Memory
+  // that is released just before a touch is what the touch is served with, and was not handed back to a host below.
+  int hold(uint64_t bytes);
+  void release(uint64_t bytes);
   // Punches the whole file, if it was ever opened. 0, or the errno.
   int punch_all();
 
@@ -66,6 +70,8 @@ class GmemFigures {
   kvm::Mapping fresh_window_;
   uint64_t fresh_used_ = 0;
   std::unique_ptr<kvm::Machine> machine_;
+  kvm::Mapping held_;
+  uint64_t held_bytes_ = 0;
 };
 
 }  // namespace gmem::calibrate

@@ -164,7 +164,16 @@ test('a plain user: what needs /dev/kvm is absent with the errno, the rest is me
 test('the addon refuses hostile arguments', () => {
   const addon = calibrateAddon() as unknown as Record<string, (...args: unknown[]) => unknown>;
   const odd = [undefined, null, -1, 0.5, Number.NaN, 2 ** 60, '1', {}, [], 1n];
-  for (const name of ['calibrateOpen', 'calibrateSample', 'calibrateHost', 'gmemOpen', 'gmemTouch', 'gmemPunch']) {
+  for (const name of [
+    'calibrateOpen',
+    'calibrateSample',
+    'calibrateHost',
+    'gmemOpen',
+    'gmemTouch',
+    'gmemPunch',
+    'gmemHold',
+    'gmemRelease',
+  ]) {
     for (const value of odd) assert.throws(() => addon[name]?.(value, value, value, value), TypeError, name);
     assert.throws(() => addon[name]?.(), TypeError, name);
     assert.throws(() => addon[name]?.(4_000_000_000, 'syscall', 0, 4096), TypeError, name);
@@ -188,5 +197,9 @@ test('the addon refuses hostile arguments', () => {
   ]) {
     assert.throws(() => addon.gmemTouch?.(small, true, offset, bytes), TypeError);
   }
+  assert.equal(addon.gmemHold?.(small, 2 ** 22), 0);
+  assert.equal(addon.gmemHold?.(small, 2 ** 21), 22);
+  addon.gmemRelease?.(small, 2 ** 30);
+  addon.gmemRelease?.(small, 2 ** 30);
   addon.gmemClose?.(small);
 });
