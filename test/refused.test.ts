@@ -47,7 +47,7 @@ for (const engine of engines) {
         for (let stream = 0; stream < STREAMS / PROFILE_NAMES.length; stream += 1) {
           const random = new Random(8000 + stream);
           const policy = customPolicy(random);
-          const plan = { ...policy, ...randomStream(random.fork(), profile, policy.arch, STREAM_OPS) };
+          const plan = { ...policy, ...randomStream(random.fork(), profile, policy, STREAM_OPS) };
           const backend = engine.create(optionsOf(plan));
           const records = recordsOf(plan.ops);
           const outcomes = new OutcomeRecords(1);

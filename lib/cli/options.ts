@@ -13,7 +13,9 @@ import { TRACE_FORMAT_NAMES } from '../trace/formats.js';
 import { UsageError } from './exit.js';
 
 /** Arches the engines simulate. */
-const SIMULATED_ARCHES = ARCHES.filter((arch) => unsupportedReason(PRESETS['mainline-6.18'].knobs, arch) === undefined);
+const SIMULATED_ARCHES = ARCHES.filter((arch) =>
+  PRESET_NAMES.some((name) => unsupportedReason(PRESETS[name].knobs, arch) === undefined),
+);
 
 export type EngineName = (typeof ENGINES)[number];
 /** Engines that count: what a comparison is made of. */

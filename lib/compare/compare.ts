@@ -12,8 +12,9 @@ import { type Policy, type PolicyInput, resolvePolicy, unsupportedReason } from 
 import { PRESET_NAMES } from '../policy/presets.js';
 import type { Arch } from '../spec/knobs.js';
 import { PACKAGE } from '../version.js';
-import { defaultMemoryBytes, streamNeeds } from './memory.js';
+import { defaultMemoryBytes, type FileEvent, streamNeeds } from './memory.js';
 import { memoryMaps } from './memory-map.js';
+import { inputRefusal } from './refusal.js';
 import {
   COMPARE_SCHEMA,
   type InputSummary,
@@ -121,6 +122,8 @@ async function runAll(
     const result = await runPolicy(source, policy, engine, settings, costs, {
       ...options,
       ...extras,
+      // A replay is asked for by name: it shows every answer, the failing ones too.
+      files: schema === COMPARE_SCHEMA ? needs.files : [],
       onProgress,
     });
     results.push(result);
@@ -145,9 +148,13 @@ async function runPolicy(
   engine: Engine,
   settings: RunSettings,
   costs: CostTable,
-  options: Omit<ReplayOptions, 'policy' | 'onProgress'> & { onProgress: (done: number, total: number) => void },
+  options: Omit<ReplayOptions, 'policy' | 'onProgress'> & {
+    files: readonly FileEvent[];
+    onProgress: (done: number, total: number) => void;
+  },
 ): Promise<PolicyResult> {
-  const refused = unsupportedReason(policy.knobs, settings.arch);
+  const refused =
+    unsupportedReason(policy.knobs, settings.arch) ?? inputRefusal(options.files, policy.knobs, settings.memory_bytes);
   if (refused !== undefined) return { policy: policy.name, engine, refused };
   const resolved = resolveOptions({
     policy,

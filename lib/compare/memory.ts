@@ -11,27 +11,39 @@ const DEFAULT_MEMORY_CAP = 8 * 1024 * GIB;
 
 const READS = new Set([OP_KIND['guest-read'], OP_KIND['host-read'], OP_KIND['vmm-read']]);
 
+/** A file opened with this size, or closed: size 0. */
+export interface FileEvent {
+  gmem: number;
+  sizeBytes: number;
+}
+
 export interface StreamNeeds {
   /** Sum of the sizes `create` ops ask for, those that cannot succeed left out. */
   guestBytes: number;
   /** Some op reads page contents. */
   readsContents: boolean;
+  /** Files in the order they come and go; `create` ops that cannot succeed left out. */
+  files: FileEvent[];
 }
 
 export function streamNeeds(source: OpSource): StreamNeeds {
   let guestBytes = 0;
   let readsContents = false;
+  const files: FileEvent[] = [];
   for (const { stream } of source.chunks()) {
     const { records } = stream;
     for (let i = 0; i < stream.length; i += 1) {
       const kind = OP_KIND[records.opName(i)];
       if (READS.has(kind)) readsContents = true;
+      if (kind === OP_KIND.close) files.push({ gmem: records.read(i).gmem, sizeBytes: 0 });
       if (kind !== OP_KIND.create) continue;
-      const { size } = records.read(i);
-      if (size > 0 && size % PAGE_BYTES === 0) guestBytes += size;
+      const { gmem, size } = records.read(i);
+      if (!(size > 0 && size % PAGE_BYTES === 0)) continue;
+      guestBytes += size;
+      files.push({ gmem, sizeBytes: size });
     }
   }
-  return { guestBytes, readsContents };
+  return { guestBytes, readsContents, files };
 }
 
 /**

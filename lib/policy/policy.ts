@@ -3,7 +3,7 @@
  */
 import { GmemError } from '../engine/error.js';
 import { shown } from '../ops/problems.js';
-import { type Arch, KNOB_NAMES, KNOBS, type KnobName, type Knobs } from '../spec/knobs.js';
+import { KNOB_NAMES, KNOBS, type KnobName, type Knobs } from '../spec/knobs.js';
 import { PRESET_NAMES, PRESETS, type PresetName } from './presets.js';
 
 export interface Policy {
@@ -71,30 +71,4 @@ function presetPolicy(name: unknown): Policy {
   return Object.freeze({ name, knobs: PRESETS[name as PresetName].knobs });
 }
 
-const SUPPORTED: { readonly [K in KnobName]?: readonly Knobs[K][] } = {
-  hugepages: ['off', '2M'],
-  source: ['buddy'],
-  punch: ['split'],
-  conversion: ['discard'],
-  sharedOrder: ['4K', 'thp'],
-  splitTo: ['4K'],
-  merge: ['never'],
-  promote: ['none'],
-  preparedness: ['bitmap', 'uptodate', 'none'],
-  refs: ['counted'],
-  metadata: ['struct-page'],
-};
-const SUPPORTED_ARCHES: readonly Arch[] = ['none', 'snp'];
-
-/** Why the engines cannot run these knobs on this arch; `undefined` when they can. */
-export function unsupportedReason(knobs: Knobs, arch: Arch): string | undefined {
-  if (!SUPPORTED_ARCHES.includes(arch))
-    return `arch ${arch} is not simulated, there are: ${SUPPORTED_ARCHES.join(', ')}`;
-  for (const name of KNOB_NAMES) {
-    const values: readonly unknown[] | undefined = SUPPORTED[name];
-    if (values !== undefined && !values.includes(knobs[name])) {
-      return `${name} ${knobs[name]} is not simulated, there are: ${values.join(', ')}`;
-    }
-  }
-  return undefined;
-}
+export { unsupportedReason } from './supported.js';

@@ -12,6 +12,7 @@ import { ensurePage } from './folios.js';
 import { copyAt, type GmemFile, pageAt, type Slot, type Vm } from './model.js';
 import { clearAndMark } from './prepare.js';
 import { OK, type Reply, refuse, stopped } from './reply.js';
+import { kindOfGfn } from './shareability.js';
 import { indexOf, slotAt } from './slots.js';
 import type { State } from './state.js';
 
@@ -35,7 +36,7 @@ export function guestAccess(state: State, op: RecordFields, write: boolean): Rep
   if (op.size <= 0) return refuse('EINVAL');
   return moveBytes(state, op, write, (gfn) => {
     const reply = touchPage(state, vm, gfn);
-    return stopped(reply) ? reply : frameBehind(slotAt(vm, gfn) as Slot, gfn);
+    return stopped(reply) ? reply : frameBehind(state, slotAt(vm, gfn) as Slot, gfn);
   });
 }
 
@@ -60,10 +61,16 @@ function orRefuse(found: number | Errno): number | Reply {
   return typeof found === 'number' ? found : refuse(found);
 }
 
-/** Makes the page behind a host mapping of a file created with `mmap` present. @returns its pfn, or the errno. */
+/**
+ * Makes the page behind a host mapping of a file created with `mmap` present. By discard the file is shared, as far as
+ * its own mapping goes, from its creation or never.
+ *
+ * @returns its pfn, or the errno
+ */
 export function hostPage(state: State, file: GmemFile, index: number): number | Errno {
   if (index < 0 || index >= file.pages) return 'EFAULT';
-  if (!file.initShared) return 'EFAULT';
+  const shared = state.inPlace ? file.kinds.at(index) === 'shared' : file.initShared;
+  if (!shared) return 'EFAULT';
   if (!ensurePage(state, file, index)) return 'ENOMEM';
   const pfn = pageAt(file, index);
   if (state.frames.poisoned.has(pfn)) return 'EFAULT';
@@ -73,9 +80,10 @@ export function hostPage(state: State, file: GmemFile, index: number): number | 
 
 function vmmPage(state: State, vm: Vm, gfn: number): number | Errno {
   const slot = slotAt(vm, gfn);
-  if (slot === undefined || vm.kinds.at(gfn) === 'private') return 'EFAULT';
+  if (slot === undefined || kindOfGfn(state, vm, gfn) === 'private') return 'EFAULT';
   const index = indexOf(slot, gfn);
   if (slot.file.mmap) return slot.file.open ? hostPage(state, slot.file, index) : 'EFAULT';
+  if (state.inPlace) return 'EFAULT';
   return ensureCopy(state, slot.file, index) ? copyAt(slot.file, index) : 'ENOMEM';
 }
 

@@ -18,6 +18,8 @@ import { readCounters } from './counters.js';
 import { fault } from './fault.js';
 import { close, create, destroy } from './files.js';
 import { merge, split } from './folio-ops.js';
+import type { HistoricalFault } from './historical.js';
+import { noteMetadata } from './metadata.js';
 import { viewPages } from './page-view.js';
 import { pin, unpin } from './pins.js';
 import { poison } from './poison.js';
@@ -72,22 +74,26 @@ export function runOp(state: State, name: OpName, op: RecordFields): Reply {
     state.errors[number] = (state.errors[number] as number) + 1;
   }
   if (reply.exit !== undefined) state.tally.exits += 1;
+  noteMetadata(state, name);
   return reply;
 }
 
-/** @throws GmemError `ERR_GMEM_POLICY` for knobs or an arch that are not simulated. */
-export function createReferenceBackend(options: BackendOptions): Backend {
+/**
+ * @param faults historical faults to switch on; for tests, and out of reach of everything but them
+ * @throws GmemError `ERR_GMEM_POLICY` for knobs or an arch that are not simulated
+ */
+export function createReferenceBackend(options: BackendOptions, faults: readonly HistoricalFault[] = []): Backend {
   const reason = unsupportedReason(options.knobs, options.arch);
   if (reason !== undefined) throw new GmemError('ERR_GMEM_POLICY', reason);
-  return new ReferenceBackend(options);
+  return new ReferenceBackend(options, faults);
 }
 
 class ReferenceBackend implements Backend {
   readonly kind = 'reference';
   #state: State | undefined;
 
-  constructor(options: BackendOptions) {
-    this.#state = new State(options);
+  constructor(options: BackendOptions, faults: readonly HistoricalFault[]) {
+    this.#state = new State(options, faults);
   }
 
   run(records: Uint8Array, first: number, count: number, outcomes: Uint8Array | null): void {

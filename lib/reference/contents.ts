@@ -10,6 +10,10 @@ import { PAGE_BYTES } from '../spec/units.js';
 export const STALE_BYTE = 0xe5;
 const STALE = new Uint8Array(PAGE_BYTES).fill(STALE_BYTE);
 
+/** What a conversion leaves where nothing was asked for. */
+export const SCRAMBLED_BYTE = 0xa5;
+const SCRAMBLED = new Uint8Array(PAGE_BYTES).fill(SCRAMBLED_BYTE);
+
 /** What a read saw: one byte value everywhere, or `MIXED`. */
 export const MIXED = -1;
 
@@ -37,13 +41,20 @@ export class Contents {
     if (this.#drop(pfn)) this.#pages.set(pfn, STALE);
   }
 
+  /** The whole frame reads SCRAMBLED_BYTE; that costs no buffer until somebody writes. */
+  scramble(pfn: number): void {
+    if (!this.enabled) return;
+    this.#drop(pfn);
+    this.#pages.set(pfn, SCRAMBLED);
+  }
+
   /** Fills bytes [from, to) of a frame. @returns false when the resident limit does not allow it. */
   write(pfn: number, from: number, to: number, byte: number): boolean {
     if (!this.enabled) return true;
     let page = this.#pages.get(pfn);
-    if (page === undefined || page === STALE) {
+    if (page === undefined || isCommon(page)) {
       if (this.#resident >= this.#limitPages) return false;
-      page = page === STALE ? STALE.slice() : new Uint8Array(PAGE_BYTES);
+      page = page === undefined ? new Uint8Array(PAGE_BYTES) : page.slice();
       this.#pages.set(pfn, page);
       this.#resident += 1;
     }
@@ -60,7 +71,7 @@ export class Contents {
     return first;
   }
 
-  /** Frames with a buffer of their own, for verify. */
+  /** Frames with contents of their owner, for verify. */
   *owned(): Generator<number> {
     for (const [pfn, page] of this.#pages) if (page !== STALE) yield pfn;
   }
@@ -69,7 +80,12 @@ export class Contents {
     const page = this.#pages.get(pfn);
     if (page === undefined) return false;
     this.#pages.delete(pfn);
-    if (page !== STALE) this.#resident -= 1;
+    if (!isCommon(page)) this.#resident -= 1;
     return true;
   }
+}
+
+/** One of the two pages many frames show. */
+function isCommon(page: Uint8Array): boolean {
+  return page === STALE || page === SCRAMBLED;
 }

@@ -1,25 +1,28 @@
 /**
  * Changing the kind of guest memory: the attributes ioctl alone, and a conversion by discard around it
- * (docs/semantics.md, sections 5 and 9).
+ * (docs/semantics.md, sections 5 and 9). In place: convert-in-place.ts.
  */
 import { hasFlag, type RecordFields } from '../ops/records.js';
 import { CONTENTS } from '../spec/ops.js';
 import { PAGE_BYTES } from '../spec/units.js';
+import { convertInPlace } from './convert-in-place.js';
 import { dropCopies } from './copies.js';
 import type { Kind } from './kinds.js';
 import { zapGfns } from './leaves.js';
 import type { Vm } from './model.js';
-import { punchRange } from './punch.js';
+import { punchForConversion } from './punch.js';
 import { validRange } from './ranges.js';
 import { OK, type Reply, refuse } from './reply.js';
+import { forgetRetained } from './retained.js';
 import { slotParts } from './slots.js';
 import type { State } from './state.js';
 
-/** KVM_SET_MEMORY_ATTRIBUTES: the file is not touched. */
+/** KVM_SET_MEMORY_ATTRIBUTES: the file is not touched. In place the VM keeps no attributes. */
 export function attributes(state: State, op: RecordFields): Reply {
   const vm = state.vm(op.vm);
   if (vm === undefined) return refuse('EBADF');
   if (!validRange(op.address, op.size)) return refuse('EINVAL');
+  if (state.inPlace) return refuse('EOPNOTSUPP');
   setKind(state, vm, op.address / PAGE_BYTES, (op.address + op.size) / PAGE_BYTES, kindOf(op));
   return OK;
 }
@@ -28,20 +31,27 @@ export function convert(state: State, op: RecordFields): Reply {
   const vm = state.vm(op.vm);
   if (vm === undefined) return refuse('EBADF');
   if (!validRange(op.address, op.size)) return refuse('EINVAL');
+  const first = op.address / PAGE_BYTES;
+  const end = (op.address + op.size) / PAGE_BYTES;
+  const to = kindOf(op);
+  return state.inPlace
+    ? convertInPlace(state, vm, first, end, to, CONTENTS[op.arg] ?? 'unspecified')
+    : convertByDiscard(state, vm, first, end, to, op);
+}
+
+function convertByDiscard(state: State, vm: Vm, first: number, end: number, to: Kind, op: RecordFields): Reply {
   if (CONTENTS[op.arg] !== 'unspecified') return refuse('EOPNOTSUPP');
   state.tally.converts += 1;
   state.tally.exits += 1;
-  const to = kindOf(op);
-  const first = op.address / PAGE_BYTES;
-  const end = (op.address + op.size) / PAGE_BYTES;
   const changed = setKind(state, vm, first, end, to);
   state.tally.converted_pages += changed;
   let split = 0;
   for (const { slot, firstIndex, endIndex } of slotParts(vm, first, end)) {
     if (to === 'private') {
+      forgetRetained(slot.file, firstIndex, endIndex);
       if (!state.knobs.keepShared) dropCopies(state, slot.file, firstIndex, endIndex);
     } else if (slot.file.open) {
-      split += punchRange(state, slot.file, firstIndex, endIndex).split;
+      split += punchForConversion(state, slot.file, firstIndex, endIndex);
     }
   }
   return { values: { changed, split, merged: 0 } };

@@ -1,6 +1,8 @@
 /**
  * The host's page frames: one state byte a pfn, and the naive lowest-first allocator over them (docs/semantics.md, section 3).
  *
+ * The lowest `poolBlocks` blocks belong to the pool (pool.ts): they have a state a page, and the allocator never sees them.
+ *
  * Primary state: `state[pfn]` and the set of poisoned pfns. Everything else is a count that verify.ts recomputes:
  * used and unmovable pages a 2M block, the class of a block, and how many blocks of each condition a 1G region has.
  */
@@ -19,6 +21,10 @@ export const FRAME = {
   orphanCopy: 5,
   /** Poisoned and out of use for good. */
   poisoned: 6,
+  /** Of the pool, and no page of a file. */
+  pool: 7,
+  /** struct pages of a huge page that was split (hvo). */
+  vmemmap: 8,
 } as const;
 export type FrameState = (typeof FRAME)[keyof typeof FRAME];
 
@@ -35,6 +41,8 @@ export class Frames {
   readonly pages: number;
   readonly blocks: number;
   readonly regions: number;
+  /** Blocks of the pool, from 0. */
+  readonly poolBlocks: number;
   readonly state: Uint8Array;
   readonly poisoned = new Set<number>();
   readonly usedInBlock: Uint16Array;
@@ -43,12 +51,12 @@ export class Frames {
   /** Blocks of each condition, four numbers a region. */
   readonly census: Uint16Array;
   /** Frames in each state. */
-  readonly inState = new Float64Array(7);
+  readonly inState = new Float64Array(9);
   hostPagesPeak = 0;
   copyPagesPeak = 0;
 
   /** @param memoryBytes rounded down to 2 MiB. */
-  constructor(memoryBytes: number) {
+  constructor(memoryBytes: number, poolBlocks = 0) {
     this.blocks = Math.floor(memoryBytes / (BLOCK_PAGES * 4096));
     this.pages = this.blocks * BLOCK_PAGES;
     this.regions = Math.ceil(this.blocks / REGION_BLOCKS);
@@ -57,14 +65,20 @@ export class Frames {
     this.unmovableInBlock = new Uint16Array(this.blocks);
     this.classOfBlock = new Uint8Array(this.blocks);
     this.census = new Uint16Array(this.regions * 4);
+    this.poolBlocks = poolBlocks;
     this.inState[FRAME.free] = this.pages;
-    for (let block = 0; block < this.blocks; block += 1) this.#countBlock(block, +1);
+    for (let block = poolBlocks; block < this.blocks; block += 1) this.#countBlock(block, +1);
   }
 
   /** Frames held by gmem folios, shared copies, orphans and poison. */
   get hostPages(): number {
     const at = (state: FrameState) => this.inState[state] as number;
     return at(FRAME.gmem) + at(FRAME.copy) + at(FRAME.orphanGmem) + at(FRAME.orphanCopy) + at(FRAME.poisoned);
+  }
+
+  /** Frames the allocator can still give. */
+  get freePages(): number {
+    return this.inState[FRAME.free] as number;
   }
 
   get copyPages(): number {
@@ -92,18 +106,26 @@ export class Frames {
     if (block === NO_FRAME) block = this.#lowestBlock(CONDITION.free);
     if (block === NO_FRAME) return NO_FRAME;
     const first = block * BLOCK_PAGES;
-    for (let pfn = first; pfn < first + BLOCK_PAGES; pfn += 1) this.become(pfn, state);
-    this.#notePeaks();
+    this.allocateRun(first, BLOCK_PAGES, state);
     return first;
+  }
+
+  /** Gives out a run of frames that the caller has chosen, as one allocation. */
+  allocateRun(first: number, pages: number, state: FrameState): void {
+    for (let pfn = first; pfn < first + pages; pfn += 1) this.become(pfn, state);
+    this.#notePeaks();
   }
 
   /** The one place a frame changes hands. */
   become(pfn: number, state: FrameState): void {
     const block = Math.floor(pfn / BLOCK_PAGES);
     const before = this.state[pfn] as FrameState;
+    this.state[pfn] = state;
+    this.inState[before] = (this.inState[before] as number) - 1;
+    this.inState[state] = (this.inState[state] as number) + 1;
+    if (block < this.poolBlocks) return;
     this.#countBlock(block, -1);
     this.#countPage(block, before, -1);
-    this.state[pfn] = state;
     this.#countPage(block, state, +1);
     if (this.usedInBlock[block] === 0) this.classOfBlock[block] = CLASS.none;
     else if (this.classOfBlock[block] === CLASS.none) {
@@ -124,7 +146,9 @@ export class Frames {
     const runs: number[] = [];
     for (let first = 0; first + blocks <= this.blocks; first += blocks) {
       let free = true;
-      for (let block = first; block < first + blocks; block += 1) free &&= this.usedInBlock[block] === 0;
+      for (let block = first; block < first + blocks; block += 1) {
+        free &&= block >= this.poolBlocks && this.usedInBlock[block] === 0;
+      }
       if (free) runs.push(first * BLOCK_PAGES);
     }
     return runs;
@@ -133,7 +157,7 @@ export class Frames {
   /** Free pages in blocks that are neither free nor full and that an unmovable page keeps broken. */
   strandedPages(): number {
     let stranded = 0;
-    for (let block = 0; block < this.blocks; block += 1) {
+    for (let block = this.poolBlocks; block < this.blocks; block += 1) {
       const used = this.usedInBlock[block] as number;
       if (used < BLOCK_PAGES && (this.unmovableInBlock[block] as number) > 0) stranded += BLOCK_PAGES - used;
     }
@@ -152,8 +176,8 @@ export class Frames {
   #lowestBlock(condition: number, accept: (region: number) => boolean = () => true): number {
     for (let region = 0; region < this.regions; region += 1) {
       if (this.census[region * 4 + condition] === 0 || !accept(region)) continue;
-      const first = region * REGION_BLOCKS;
-      for (let block = first; block < Math.min(this.blocks, first + REGION_BLOCKS); block += 1) {
+      const first = Math.max(this.poolBlocks, region * REGION_BLOCKS);
+      for (let block = first; block < Math.min(this.blocks, (region + 1) * REGION_BLOCKS); block += 1) {
         if (this.conditionOf(block) === condition) return block;
       }
     }
@@ -166,7 +190,6 @@ export class Frames {
   }
 
   #countPage(block: number, state: FrameState, by: number): void {
-    this.inState[state] = (this.inState[state] as number) + by;
     if (state === FRAME.free) return;
     this.usedInBlock[block] = (this.usedInBlock[block] as number) + by;
     if (!isMovable(state)) this.unmovableInBlock[block] = (this.unmovableInBlock[block] as number) + by;

@@ -1,29 +1,39 @@
 /**
- * Stage-2 leaves. An index is bound by at most one slot, so the leaf over a gfn is kept with the index behind it; a 2M
- * leaf covers a whole block of indexes, because gfn and index are congruent where one is allowed.
+ * Stage-2 leaves. An index is bound by at most one slot, so the leaf over a gfn is kept with the index behind it; a huge
+ * leaf covers an aligned range of indexes, because gfn and index are congruent where one is allowed.
  */
-import { ORDER_2M, ORDER_4K } from '../spec/units.js';
+import { ORDER_1G, ORDER_2M, ORDER_4K, type Order } from '../spec/units.js';
 import { BLOCK_PAGES } from './frames.js';
-import { blockOf, blockParts, ensureBlock, type GmemFile, LEAF, type Vm } from './model.js';
+import { blockOf, blockParts, ensureBlock, type GmemFile, LEAF, rangeAround, type Vm } from './model.js';
 import { slotParts } from './slots.js';
 import type { State } from './state.js';
 
+const ORDER_OF_LEAF: Readonly<Record<number, Order>> = {
+  [LEAF.small]: ORDER_4K,
+  [LEAF.huge]: ORDER_2M,
+  [LEAF.giant]: ORDER_1G,
+};
+
 /** Order of the leaf that covers an index, or undefined. */
-export function leafOrder(file: GmemFile, index: number): number | undefined {
-  const leaf = blockOf(file, index)?.leaf[index % BLOCK_PAGES] ?? LEAF.none;
-  if (leaf === LEAF.none) return undefined;
-  return leaf === LEAF.huge ? ORDER_2M : ORDER_4K;
+export function leafOrder(file: GmemFile, index: number): Order | undefined {
+  return ORDER_OF_LEAF[blockOf(file, index)?.leaf[index % BLOCK_PAGES] ?? LEAF.none];
 }
 
-/** Removes every leaf that overlaps indexes [first, end); a leaf goes whole. */
-export function zapIndexes(state: State, file: GmemFile, first: number, end: number): void {
+/** Removes every leaf of an order above `above` that overlaps indexes [first, end); a leaf goes whole. */
+export function zapIndexes(state: State, file: GmemFile, first: number, end: number, above = -1): void {
   for (const part of blockParts(file, first, end)) {
     const leaves = part.block.leaf;
     for (let at = part.first - part.base; at < part.end - part.base; at += 1) {
-      if (leaves[at] === LEAF.huge) {
+      const order = ORDER_OF_LEAF[leaves[at] as number];
+      if (order === undefined || order <= above) continue;
+      if (order === ORDER_1G) {
+        const whole = rangeAround(part.base, ORDER_1G);
+        for (const { block } of blockParts(file, whole.first, whole.end)) block.leaf.fill(LEAF.none);
+        state.tally.zaps_1g += 1;
+      } else if (order === ORDER_2M) {
         leaves.fill(LEAF.none);
         state.tally.zaps_2m += 1;
-      } else if (leaves[at] === LEAF.small) {
+      } else {
         leaves[at] = LEAF.none;
         state.tally.zaps_4k += 1;
       }
@@ -37,15 +47,15 @@ export function zapGfns(state: State, vm: Vm, first: number, end: number): void 
 }
 
 /** Installs a leaf of `order` over an index that has no leaf that large; smaller ones under it are torn down first. */
-export function installLeaf(state: State, file: GmemFile, index: number, order: number): void {
-  const block = ensureBlock(file, index);
-  if (order === ORDER_2M) {
-    const base = index - (index % BLOCK_PAGES);
-    zapIndexes(state, file, base, base + BLOCK_PAGES);
-    block.leaf.fill(LEAF.huge);
-    state.tally.faults_2m += 1;
-  } else {
-    block.leaf[index % BLOCK_PAGES] = LEAF.small;
+export function installLeaf(state: State, file: GmemFile, index: number, order: Order): void {
+  if (order === ORDER_4K) {
+    ensureBlock(file, index).leaf[index % BLOCK_PAGES] = LEAF.small;
     state.tally.faults_4k += 1;
+    return;
   }
+  const { first, end } = rangeAround(index, order);
+  zapIndexes(state, file, first, end);
+  for (const { block } of blockParts(file, first, end)) block.leaf.fill(order === ORDER_1G ? LEAF.giant : LEAF.huge);
+  if (order === ORDER_1G) state.tally.faults_1g += 1;
+  else state.tally.faults_2m += 1;
 }

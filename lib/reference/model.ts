@@ -3,6 +3,7 @@
  * hold the rules.
  */
 import { NO_PFN } from '../spec/page-view.js';
+import { ORDER_4K, type Order, pagesOf } from '../spec/units.js';
 import { BLOCK_PAGES } from './frames.js';
 import type { Kinds } from './kinds.js';
 
@@ -28,15 +29,18 @@ export interface Slot {
 }
 
 /** Stage-2 leaf over a page. */
-export const LEAF = { none: 0, small: 1, huge: 2 } as const;
+export const LEAF = { none: 0, small: 1, huge: 2, giant: 3 } as const;
 
 /** 512 indexes of a file, page by page. Made when the first of them is used. */
 export class Block {
   /** gmem page of each index, NO_PFN when absent. */
   readonly pfn = new Uint32Array(BLOCK_PAGES).fill(NO_PFN);
-  /** The 512 pages are one 2M folio; otherwise each present one is a 4K folio. */
-  hugeFolio = false;
-  /** The policy's "prepared" mark. */
+  /**
+   * Order of the folios here: 18, the block is part of a 1G folio; 9, it is one 2M folio; 0, each present page is a 4K
+   * folio.
+   */
+  order: Order = ORDER_4K;
+  /** The content is defined: cleared, populated or converted. */
   readonly marked = new Uint8Array(BLOCK_PAGES);
   readonly leaf = new Uint8Array(BLOCK_PAGES);
   /** Shared copy of each index, memory of the VMM outside gmem. */
@@ -58,6 +62,12 @@ export interface GmemFile {
   readonly mmap: boolean;
   readonly initShared: boolean;
   open: boolean;
+  /** In place: kind by index. */
+  readonly kinds: Kinds;
+  /** natural: the ranges that turned shared in one piece, first index to end. */
+  readonly sharedRanges: Map<number, number>;
+  /** Discard: private pages that a conversion to shared left. */
+  readonly retained: Set<number>;
   /** Slots that bind it; they outlive the handle. */
   slots: Slot[];
   readonly blocks: Map<number, Block>;
@@ -65,9 +75,11 @@ export interface GmemFile {
   readonly pins: Map<number, Pin[]>;
   /** By index of a present page: refused attempts the transient reference still lasts. */
   readonly speculative: Map<number, number>;
-  /** Block numbers whose folio was ever split, or made by a merge. */
+  /** Numbers of the 2M and of the 1G ranges whose folio was ever split, or made by a merge. */
   readonly everSplit: Set<number>;
   readonly everMerged: Set<number>;
+  readonly everSplit1g: Set<number>;
+  readonly everMerged1g: Set<number>;
 }
 
 export function blockOf(file: GmemFile, index: number): Block | undefined {
@@ -123,4 +135,33 @@ export function blockParts(file: GmemFile, first: number, end: number): BlockPar
     parts.push({ block, base, first: Math.max(first, base), end: Math.min(end, base + BLOCK_PAGES) });
   }
   return parts;
+}
+
+/** A run of indexes [first, end). */
+export interface IndexRange {
+  readonly first: number;
+  readonly end: number;
+}
+
+/** The aligned range of 2^order indexes around one. */
+export function rangeAround(index: number, order: number): IndexRange {
+  const pages = pagesOf(order);
+  const first = index - (index % pages);
+  return { first, end: first + pages };
+}
+
+/** The folio a present page is in. */
+export function folioAround(file: GmemFile, index: number): IndexRange {
+  return rangeAround(index, blockOf(file, index)?.order ?? ORDER_4K);
+}
+
+/** The folios of an order above `above` that overlap [first, end), ascending. */
+export function foliosAbove(file: GmemFile, first: number, end: number, above: Order): IndexRange[] {
+  const folios: IndexRange[] = [];
+  for (const part of blockParts(file, first, end)) {
+    if (part.block.order <= above) continue;
+    const folio = rangeAround(part.base, part.block.order);
+    if (folios.at(-1)?.first !== folio.first) folios.push(folio);
+  }
+  return folios;
 }

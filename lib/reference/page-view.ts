@@ -2,10 +2,13 @@
  * Page views (lib/spec/page-view.ts): what the state says about one index.
  */
 import { NO_PFN, PAGE_BIT, PAGE_VIEW, PAGE_VIEW_WORDS } from '../spec/page-view.js';
+import { ORDER_1G, ORDER_2M } from '../spec/units.js';
 import { BLOCK_PAGES } from './frames.js';
 import { blockOf, type GmemFile, LEAF, pageAt } from './model.js';
+import { isPrepared } from './prepare.js';
 import { shownPinned } from './references.js';
-import { gfnOf, slotOfIndex } from './slots.js';
+import { kindOfIndex } from './shareability.js';
+import { slotOfIndex } from './slots.js';
 import type { State } from './state.js';
 
 export function viewPages(state: State, file: GmemFile, first: number, count: number, into: Uint32Array): void {
@@ -19,17 +22,19 @@ function viewPage(state: State, file: GmemFile, index: number, into: Uint32Array
   const at = index % BLOCK_PAGES;
   const pfn = pageAt(file, index);
   const slot = slotOfIndex(file, index);
-  const kind = slot === undefined ? file.vm.kinds.initial : file.vm.kinds.at(gfnOf(slot, index));
+  const kind = kindOfIndex(state, file, index);
   const entry = pfn === NO_PFN ? undefined : state.rmp.lookup(pfn);
   let bits = 0;
   const setIf = (bit: number, condition: boolean | undefined) => {
     if (condition) bits |= bit;
   };
   setIf(PAGE_BIT.present, pfn !== NO_PFN);
-  setIf(PAGE_BIT.prepared, block?.marked[at] === 1);
-  setIf(PAGE_BIT.folio2m, block?.hugeFolio);
+  setIf(PAGE_BIT.prepared, isPrepared(state, file, index));
+  setIf(PAGE_BIT.folio2m, block !== undefined && block.order >= ORDER_2M);
+  setIf(PAGE_BIT.folio1g, block?.order === ORDER_1G);
   setIf(PAGE_BIT.leaf4k, block?.leaf[at] === LEAF.small);
   setIf(PAGE_BIT.leaf2m, block?.leaf[at] === LEAF.huge);
+  setIf(PAGE_BIT.leaf1g, block?.leaf[at] === LEAF.giant);
   setIf(PAGE_BIT.shared, kind === 'shared');
   setIf(PAGE_BIT.bound, slot !== undefined);
   setIf(PAGE_BIT.pinned, shownPinned(file, index));

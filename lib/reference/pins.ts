@@ -11,7 +11,8 @@ import { copyAt, type GmemFile, pageAt } from './model.js';
 import { validRange } from './ranges.js';
 import { pinFrame, unpinOldest } from './references.js';
 import { OK, type Reply, refuse } from './reply.js';
-import { gfnOf, slotOfIndex } from './slots.js';
+import { kindOfIndex } from './shareability.js';
+import { slotOfIndex } from './slots.js';
 import type { State } from './state.js';
 
 export function pin(state: State, op: RecordFields): Reply {
@@ -23,15 +24,17 @@ export function pin(state: State, op: RecordFields): Reply {
   const first = op.address / PAGE_BYTES;
   const end = first + op.size / PAGE_BYTES;
   for (let index = first; index < end; index += 1) {
-    const errno = speculative ? refer(file, index, op.arg) : gup(state, file, index);
+    const errno = speculative ? refer(state, file, index, op.arg) : gup(state, file, index);
     if (errno !== undefined) return refuse(errno, { done: index - first });
   }
   return OK;
 }
 
 /** A transient reference to the gmem page, which lasts `tries` refused attempts. */
-function refer(file: GmemFile, index: number, tries: number): Errno | undefined {
+function refer(state: State, file: GmemFile, index: number, tries: number): Errno | undefined {
   if (pageAt(file, index) === NO_PFN) return 'ENOENT';
+  const frozen = state.knobs.refs === 'frozen' && kindOfIndex(state, file, index) === 'private';
+  if (frozen) return 'ENOENT';
   if (tries > 0) file.speculative.set(index, Math.max(tries, file.speculative.get(index) ?? 0));
   return undefined;
 }
@@ -39,16 +42,14 @@ function refer(file: GmemFile, index: number, tries: number): Errno | undefined 
 /** get_user_pages through the mapping that shows a shared page to the host. */
 function gup(state: State, file: GmemFile, index: number): Errno | undefined {
   if (index >= file.pages) return 'EFAULT';
-  const slot = slotOfIndex(file, index);
-  const kind = slot === undefined ? file.vm.kinds.initial : file.vm.kinds.at(gfnOf(slot, index));
-  if (kind !== 'shared') return 'EFAULT';
+  if (kindOfIndex(state, file, index) !== 'shared') return 'EFAULT';
   if (file.mmap) {
     const pfn = hostPage(state, file, index);
     if (typeof pfn !== 'number') return pfn;
     pinFrame(file, index, pfn);
     return undefined;
   }
-  if (slot === undefined) return 'EFAULT';
+  if (state.inPlace || slotOfIndex(file, index) === undefined) return 'EFAULT';
   if (!ensureCopy(state, file, index)) return 'ENOMEM';
   pinFrame(file, index, copyAt(file, index));
   return undefined;

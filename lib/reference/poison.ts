@@ -3,13 +3,12 @@
  */
 import type { RecordFields } from '../ops/records.js';
 import { NO_PFN } from '../spec/page-view.js';
-import { PAGE_BYTES } from '../spec/units.js';
-import { splitFolio } from './folios.js';
-import { BLOCK_PAGES } from './frames.js';
+import { ORDER_4K, PAGE_BYTES } from '../spec/units.js';
 import { zapIndexes } from './leaves.js';
-import { type Block, blockOf, pageAt } from './model.js';
+import { folioAround, type GmemFile, type IndexRange, pageAt } from './model.js';
 import { aligned } from './ranges.js';
 import { OK, type Reply, refuse } from './reply.js';
+import { trySplit } from './split-merge.js';
 import type { State } from './state.js';
 
 export function poison(state: State, op: RecordFields): Reply {
@@ -21,17 +20,21 @@ export function poison(state: State, op: RecordFields): Reply {
   if (pfn === NO_PFN) return refuse('ENOENT');
   if (state.frames.poisoned.has(pfn)) return OK;
 
-  const block = blockOf(file, index) as Block;
-  const base = index - (index % BLOCK_PAGES);
-  const splits = block.hugeFolio && state.knobs.poison === 'page' && splitFolio(state, file, block, base);
-  const wholeFolio = block.hugeFolio && !splits;
-  const first = wholeFolio ? base : index;
-  const end = wholeFolio ? base + BLOCK_PAGES : index + 1;
-  zapIndexes(state, file, first, end);
-  for (let unit = first; unit < end; unit += 1) {
-    const frame = block.pfn[unit - base] as number;
+  const unit = poisonedUnit(state, file, index);
+  zapIndexes(state, file, unit.first, unit.end);
+  for (let at = unit.first; at < unit.end; at += 1) {
+    const frame = pageAt(file, at);
     if (state.rmp.lookup(frame)?.huge) state.rmp.psmash(frame);
     state.frames.poisoned.add(frame);
   }
   return OK;
+}
+
+/** The page alone where the policy wants that and its folio can be split; else the whole folio. */
+function poisonedUnit(state: State, file: GmemFile, index: number): IndexRange {
+  const page = { first: index, end: index + 1 };
+  const folio = folioAround(file, index);
+  if (folio.end === page.end && folio.first === page.first) return page;
+  if (state.knobs.poison === 'folio' || state.natural) return folio;
+  return trySplit(state, file, index, ORDER_4K) === undefined ? page : folio;
 }

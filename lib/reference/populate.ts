@@ -4,13 +4,14 @@
  */
 import { hasFlag, type RecordFields } from '../ops/records.js';
 import type { Errno } from '../spec/errnos.js';
-import { ORDER_2M, PAGE_BYTES } from '../spec/units.js';
+import { ORDER_2M, ORDER_4K, PAGE_BYTES, pagesOf } from '../spec/units.js';
 import { ensurePage } from './folios.js';
 import { BLOCK_PAGES } from './frames.js';
 import { type Block, blockOf, pageAt, type Slot } from './model.js';
-import { mappingOrder } from './prepare.js';
+import { isPrepared, mappingOrder } from './prepare.js';
 import { validRange } from './ranges.js';
 import { OK, type Reply, refuse } from './reply.js';
+import { kindOfIndex, uniformKind } from './shareability.js';
 import { indexOf, slotAt } from './slots.js';
 import type { State } from './state.js';
 
@@ -56,25 +57,25 @@ function populateStep(
   const tracked = state.knobs.preparedness !== 'none';
   const index = indexOf(slot, gfn);
   if (absent && state.knobs.lock === 'mainline') return 'ENOMEM';
-  if (!ensurePage(state, slot.file, index)) return 'ENOMEM';
+  if (!ensurePage(state, slot.file, index, false)) return 'ENOMEM';
   if (state.frames.poisoned.has(pageAt(slot.file, index))) return 'EHWPOISON';
   const block = blockOf(slot.file, index) as Block;
   const at = index % BLOCK_PAGES;
-  if (tracked && block.marked[at] === 1) return 'EEXIST';
-  const kinds = slot.vm.kinds;
-  if (kinds.at(gfn) !== 'private') return 'EINVAL';
   const huge =
-    mappingOrder(slot, index, block.hugeFolio) === ORDER_2M &&
+    !state.faulty('uninitialised-order') &&
+    mappingOrder(state, slot, index, block.order, 'private') > ORDER_4K &&
     at === 0 &&
     gfn + BLOCK_PAGES <= end &&
-    kinds.uniform(gfn, gfn + BLOCK_PAGES, 'private');
-  const pages = huge ? BLOCK_PAGES : 1;
-  for (let page = at; page < at + pages; page += 1) {
-    if (tracked && block.marked[page] === 1) return 'EEXIST';
-    if (state.rmp.assigned(block.pfn[page] as number)) return 'EEXIST';
-  }
-  if (absent) return 'EFAULT';
+    uniformKind(state, slot, index, index + BLOCK_PAGES, 'private');
+  const mayBePartly = huge && state.faulty('partly-prepared-populate');
+  if (tracked && isPrepared(state, slot.file, index) && !mayBePartly) return 'EEXIST';
+  if (kindOfIndex(state, slot.file, index) !== 'private') return 'EINVAL';
+  const pages = pagesOf(huge ? ORDER_2M : ORDER_4K);
   const pfns = block.pfn.subarray(at, at + pages);
+  const prepared = pfns.reduce((sum, _, i) => sum + Number(isPrepared(state, slot.file, index + i)), 0);
+  if (tracked && prepared > (mayBePartly ? pages - 1 : 0)) return 'EEXIST';
+  if (pfns.some((pfn) => state.rmp.assigned(pfn))) return 'EEXIST';
+  if (absent) return 'EFAULT';
   for (const pfn of pfns) if (!state.contents.write(pfn, 0, PAGE_BYTES, fill)) return 'ENOMEM';
   for (const [page, pfn] of pfns.entries()) {
     if (state.arch === 'snp') {
@@ -83,5 +84,6 @@ function populateStep(
     }
     block.marked[at + page] = 1;
   }
+  if (state.faulty('order-from-gfn-alone') && gfn % BLOCK_PAGES === 0 && block.order > ORDER_4K) block.marked.fill(1);
   return pages;
 }

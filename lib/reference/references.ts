@@ -22,18 +22,20 @@ export function shownPinned(file: GmemFile, index: number): boolean {
   return pageReferenced(file, index) || pinOn(file, index, copyAt(file, index)) !== undefined;
 }
 
-/** First referenced gmem page of the block from `base` on, or undefined. */
-export function firstReferenced(file: GmemFile, base: number): number | undefined {
-  if (file.pins.size === 0 && file.speculative.size === 0) return undefined;
-  for (let index = base; index < base + BLOCK_PAGES; index += 1) if (pageReferenced(file, index)) return index;
-  return undefined;
+/** First referenced gmem page of [first, end), or undefined. */
+export function firstReferenced(file: GmemFile, first: number, end: number): number | undefined {
+  let lowest: number | undefined;
+  for (const index of [...file.pins.keys(), ...file.speculative.keys()]) {
+    if (index < first || index >= end || !pageReferenced(file, index)) continue;
+    if (lowest === undefined || index < lowest) lowest = index;
+  }
+  return lowest;
 }
 
-/** A split or merge of the block was refused: every speculative reference in it loses one try. */
-export function countAttempt(file: GmemFile, base: number): void {
-  for (let index = base; index < base + BLOCK_PAGES; index += 1) {
-    const tries = file.speculative.get(index);
-    if (tries === undefined) continue;
+/** A split, merge, conversion or punch of [first, end) was refused: every speculative reference there loses one try. */
+export function countAttempt(file: GmemFile, first: number, end: number): void {
+  for (const [index, tries] of [...file.speculative]) {
+    if (index < first || index >= end) continue;
     if (tries <= 1) file.speculative.delete(index);
     else file.speculative.set(index, tries - 1);
   }
@@ -62,7 +64,10 @@ export function unpinOldest(state: State, file: GmemFile, index: number): boolea
   const block = blockOf(file, index);
   const at = index % BLOCK_PAGES;
   const orphan = block?.pfn[at] !== oldest.pfn && block?.copy[at] !== oldest.pfn;
-  if (orphan) abandon(state, oldest.pfn);
+  if (orphan) {
+    abandon(state, oldest.pfn);
+    if (state.pool?.has(oldest.pfn)) state.pool.settle(state.pool.hugePageOf(oldest.pfn));
+  }
   return true;
 }
 
@@ -76,8 +81,9 @@ export function releaseFrame(state: State, file: GmemFile, index: number, pfn: n
   state.frames.become(pfn, movable ? FRAME.orphanCopy : FRAME.orphanGmem);
 }
 
-/** Nobody holds the frame any more. A poisoned one is never used again. */
+/** Nobody holds the frame any more. A poisoned one is never used again; one of the pool waits for its huge page. */
 function abandon(state: State, pfn: number): void {
   state.contents.retire(pfn);
-  state.frames.become(pfn, state.frames.poisoned.has(pfn) ? FRAME.poisoned : FRAME.free);
+  if (state.pool?.has(pfn)) state.pool.abandon(pfn);
+  else state.frames.become(pfn, state.frames.poisoned.has(pfn) ? FRAME.poisoned : FRAME.free);
 }

@@ -60,6 +60,20 @@ export class Rmp {
     return block !== undefined && block.asid[at] !== 0;
   }
 
+  /** First pfn of [pfn, end) that is assigned, or is not; `end` when there is none. */
+  next(pfn: number, end: number, assigned: boolean): number {
+    let from = pfn;
+    while (from < end) {
+      const [block, at] = this.#find(from);
+      const until = Math.min(end, from - at + BLOCK_PAGES);
+      if (block === undefined && !assigned) return from;
+      for (; from < until; from += 1) {
+        if (block !== undefined && (block.asid[from % BLOCK_PAGES] !== 0) === assigned) return from;
+      }
+    }
+    return end;
+  }
+
   /** RMPUPDATE of a 4K entry to private; it loses `validated`. */
   makePrivate4k(pfn: number, asid: number, gfn: number, immutable = false): number {
     const [block, at] = this.#ensure(pfn);

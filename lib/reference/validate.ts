@@ -10,6 +10,7 @@ import { pageAt, type Slot, type Vm } from './model.js';
 import { aligned } from './ranges.js';
 import { type Reply, refuse } from './reply.js';
 import { PVALIDATE_CODE, type RmpEntry } from './rmp.js';
+import { kindOfGfn } from './shareability.js';
 import { indexOf, slotAt } from './slots.js';
 import type { State } from './state.js';
 
@@ -18,7 +19,7 @@ const HUGE_BYTES = BLOCK_PAGES * PAGE_BYTES;
 export function validate(state: State, op: RecordFields): Reply {
   const vm = state.vm(op.vm);
   if (vm === undefined) return refuse('EBADF');
-  if (state.arch === 'none') return refuse('EOPNOTSUPP');
+  if (state.arch === 'none' || state.arch === 'pkvm') return refuse('EOPNOTSUPP');
   const { address: gpa, size } = op;
   if ((size !== PAGE_BYTES && size !== HUGE_BYTES) || gpa < 0 || !aligned(gpa)) return refuse('EINVAL');
   if (gpa % size !== 0) return { values: { code: PVALIDATE_CODE.input } };
@@ -45,7 +46,7 @@ export function validate(state: State, op: RecordFields): Reply {
 function privateAccess(state: State, vm: Vm, gfn: number): Reply | undefined {
   const slot = slotAt(vm, gfn);
   const live = slot !== undefined && leafOrder(slot.file, indexOf(slot, gfn)) !== undefined;
-  if (live && vm.kinds.at(gfn) === 'private') return undefined;
+  if (live && kindOfGfn(state, vm, gfn) === 'private') return undefined;
   const reply = faultPage(state, vm, gfn, 'private', true);
   return reply.errno === undefined ? undefined : reply;
 }

@@ -11,16 +11,34 @@ Arena::Arena(Pages total, bool enabled, uint64_t resident_limit_bytes)
       limit_pages_(resident_limit_bytes >> kPageShift),
       pages_(enabled ? total.value : 0),
       written_(enabled ? total.value >> kBlockShift : 0),
+      scrambled_(enabled ? total.value >> kBlockShift : 0),
       advised_(enabled ? total.value >> kBlockShift : 0) {}
 
 void Arena::clear_page(Pfn pfn) {
-  if (!enabled_ || !written_[pfn.block()].test(pfn.in_block())) return;
-  std::memset(pages_[pfn.value].bytes, 0, kPageBytes);
+  if (!enabled_) return;
+  if (written_[pfn.block()].test(pfn.in_block())) std::memset(pages_[pfn.value].bytes, 0, kPageBytes);
+  unscramble(pfn);
+}
+
+void Arena::unscramble(Pfn pfn) {
+  Bitmap512& scrambled = scrambled_[pfn.block()];
+  // Tested first: memory of the bitmaps is resident only where something was ever scrambled.
+  if (scrambled.test(pfn.in_block())) scrambled.clear(pfn.in_block());
+}
+
+void Arena::scramble_page(Pfn pfn) {
+  if (!enabled_) return;
+  if (written_[pfn.block()].test(pfn.in_block())) {
+    std::memset(pages_[pfn.value].bytes, kScrambled, kPageBytes);
+  } else {
+    scrambled_[pfn.block()].set(pfn.in_block());
+  }
 }
 
 void Arena::clear_block(Pfn first) {
   if (!enabled_) return;
   const Bitmap512& written = written_[first.block()];
+  if (!scrambled_[first.block()].none()) scrambled_[first.block()].fill(false);
   if (written.none()) return;
   if (written.all()) {
     std::memset(pages_[first.value].bytes, 0, kBlockBytes);
@@ -32,6 +50,7 @@ void Arena::clear_block(Pfn first) {
 void Arena::drop_page(Pfn pfn) {
   if (!enabled_) return;
   Bitmap512& written = written_[pfn.block()];
+  unscramble(pfn);
   if (!written.test(pfn.in_block())) return;
   written.clear(pfn.in_block());
   --written_pages_;
@@ -41,6 +60,7 @@ void Arena::drop_page(Pfn pfn) {
 void Arena::drop_block(Pfn first) {
   if (!enabled_) return;
   Bitmap512& written = written_[first.block()];
+  if (!scrambled_[first.block()].none()) scrambled_[first.block()].fill(false);
   if (written.none()) return;
   written_pages_ -= written.count();
   written.fill(false);
@@ -60,6 +80,10 @@ bool Arena::write(Pfn pfn, uint32_t offset, uint32_t bytes, uint8_t value, bool 
     if (written_pages_ >= limit_pages_) return false;
     written.set(pfn.in_block());
     ++written_pages_;
+    if (scrambled_[block].test(pfn.in_block())) {
+      unscramble(pfn);
+      std::memset(pages_[pfn.value].bytes, kScrambled, kPageBytes);
+    }
   }
   std::memset(pages_[pfn.value].bytes + offset, value, bytes);
   return true;
@@ -67,7 +91,7 @@ bool Arena::write(Pfn pfn, uint32_t offset, uint32_t bytes, uint8_t value, bool 
 
 bool Arena::read_uniform(Pfn pfn, uint32_t offset, uint32_t bytes, uint8_t& value) const {
   if (!enabled_ || !written_[pfn.block()].test(pfn.in_block())) {
-    value = 0;
+    value = enabled_ && scrambled_[pfn.block()].test(pfn.in_block()) ? kScrambled : uint8_t{0};
     return true;
   }
   const uint8_t* from = pages_[pfn.value].bytes + offset;

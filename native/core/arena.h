@@ -1,8 +1,9 @@
 // The contents of the frames: one anonymous mapping as large as host memory, resident only where bytes were written.
 //
-// Stored: the mapping, and a bit a frame that says "may hold bytes other than zero". A frame without the bit reads as
-// zero without being touched, so clearing it is free; that saving is a host figure, not a modelled one. Frames given
-// back to the allocator are handed back to the machine (MADV_DONTNEED) and lose the bit: no byte outlives its owner.
+// Stored: the mapping, and two bits a frame. `written` says that the mapping holds its bytes. A frame without it reads
+// as zero, or, when it is `scrambled`, as kScrambled, without being touched: clearing and scrambling such a frame is
+// free; that saving is a host figure, not a modelled one. Frames given back to the allocator are handed back to the
+// machine (MADV_DONTNEED) and lose both bits: no byte outlives its owner.
 #pragma once
 
 #include <cstdint>
@@ -24,6 +25,8 @@ class Arena {
   // Makes the frames read as zero.
   void clear_page(Pfn pfn);
   void clear_block(Pfn first);
+  // Makes the frame read kScrambled, what a conversion leaves where nobody asked for more.
+  void scramble_page(Pfn pfn);
   // The frames have no owner any more.
   void drop_page(Pfn pfn);
   void drop_block(Pfn first);
@@ -40,9 +43,13 @@ class Arena {
   // Each advised block may cost two mappings of the kernel's default 65 530.
   static constexpr uint32_t kMostAdvised = 16384;
 
+  static constexpr uint8_t kScrambled = 0xA5;
+
   struct Page {
     uint8_t bytes[kPageBytes];
   };
+
+  void unscramble(Pfn pfn);
 
   bool enabled_;
   uint64_t limit_pages_;
@@ -50,6 +57,7 @@ class Arena {
   uint32_t advised_blocks_ = 0;
   VirtualArray<Page> pages_;
   VirtualArray<Bitmap512> written_;
+  VirtualArray<Bitmap512> scrambled_;
   VirtualArray<bool> advised_;
 };
 

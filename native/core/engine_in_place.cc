@@ -102,9 +102,7 @@ Engine::Errno Engine::check_to_shared(Conversion& conversion, File& file, Run<In
 }
 
 void Engine::convert_content(File& file, uint64_t block, const Bitmap512& pages, spec::Content content) {
-  constexpr uint8_t kScrambled = 0xA5;
   const bool preserve = content == spec::Content::kPreserve || arch_ == spec::Arch::kPkvm;
-  const bool huge = file.pages.word(block).huge();
   for (uint32_t i = pages.next_set(0); i < kBlockPages; i = pages.next_set(i + 1)) {
     const Index index = Index::of_block(block, i);
     if (file.pages.poisoned(index)) continue;
@@ -117,8 +115,8 @@ void Engine::convert_content(File& file, uint64_t block, const Bitmap512& pages,
         arena_.clear_page(pfn);
         count(Counter::kPagesCleared);
       }
-    } else if (!arena_.write(pfn, 0, kPageBytes, kScrambled, huge)) {
-      arena_.clear_page(pfn);
+    } else {
+      arena_.scramble_page(pfn);
     }
     mark_page(file, index);
   }
@@ -134,10 +132,9 @@ Engine::Errno Engine::convert_piece(Conversion& conversion, File& file, Run<Inde
       conversion.to_private ? check_to_private(conversion, file, piece) : check_to_shared(conversion, file, piece);
   if (error != spec::kOk) return error;
 
-  Run<Index> open_range{Index{0}, Index{0}};  // natural, to shared: the maximal run being collected
-  const auto record = [&]() {
-    if (!open_range.empty()) file.shared_ranges[open_range.first.value] = open_range.end.value;
-  };
+  // The maximal sub-ranges that turn, where something later needs them as such.
+  std::vector<Run<Index>> turned;
+  const bool keep_runs = natural_ || knobs_.preparedness == spec::Preparedness::kStateEarly;
   for (uint64_t block = piece.first.block(); block <= (piece.end - Pages{1}).block(); ++block) {
     const Bitmap512 turning = kinds.differing(block, block_mask(piece, block), on);
     if (turning.none()) continue;
@@ -149,13 +146,14 @@ Engine::Errno Engine::convert_piece(Conversion& conversion, File& file, Run<Inde
     conversion.changed += kinds.set(block, turning, on);
     file.shared_groups = file.shared_groups - groups + shared_groups(file, block);
     shared_groups_ = shared_groups_ - groups + shared_groups(file, block);
-    for (uint32_t i = turning.next_set(0); natural_ && !conversion.to_private && i < kBlockPages;) {
+    for (uint32_t i = turning.next_set(0); keep_runs && i < kBlockPages;) {
       const uint32_t end = turning.next_clear(i);
-      if (open_range.end != Index::of_block(block, i) || open_range.empty()) {
-        record();
-        open_range.first = Index::of_block(block, i);
+      const Run<Index> run{Index::of_block(block, i), Index::of_block(block, end)};
+      if (!turned.empty() && turned.back().end == run.first) {
+        turned.back().end = run.end;
+      } else {
+        turned.push_back(run);
       }
-      open_range.end = Index::of_block(block, end);
       i = turning.next_set(end);
     }
     if (!one_table_) zap_block(file.pages, block, turning);
@@ -166,9 +164,14 @@ Engine::Errno Engine::convert_piece(Conversion& conversion, File& file, Run<Inde
     }
     convert_content(file, block, present, conversion.content);
   }
-  record();
+  for (const Run<Index>& run : turned) {
+    if (conversion.to_private) {
+      prepare_early(file, run);
+    } else if (natural_) {
+      file.shared_ranges[run.first.value] = run.end.value;
+    }
+  }
   if (natural_ && conversion.to_private) file.shared_ranges.erase(piece.first.value);
-  if (conversion.to_private) prepare_early(file, piece);
   return spec::kOk;
 }
 

@@ -84,7 +84,7 @@ void Engine::release_huge_page(File& file, Pfn first, uint64_t poisoned) {
     let_go(pages - orphans);
   }
   if (orphans != 0) {
-    pool_.wait_for(first, orphans);
+    pool_.wait_for(first, orphans, poisoned != 0);
   } else {
     huge_page_idle(first, poisoned != 0);
   }

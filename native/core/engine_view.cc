@@ -49,11 +49,9 @@ bool Engine::page_view(uint32_t gmem, int64_t first, uint64_t count_of_pages, ui
     words[spec::kPageViewPfn] = static_cast<uint32_t>(pfn.value);
     bits |= spec::kPageBitPresent;
     if (prepared(*file, index)) bits |= spec::kPageBitPrepared;
-    if (file->pages.word(index.block()).held() == BlockWord::Held::k1g) {
-      bits |= spec::kPageBitFolio1g;
-    } else if (file->pages.word(index.block()).huge()) {
-      bits |= spec::kPageBitFolio2m;
-    }
+    const BlockWord word = file->pages.word(index.block());
+    if (word.huge()) bits |= spec::kPageBitFolio2m;
+    if (word.held() == BlockWord::Held::k1g) bits |= spec::kPageBitFolio1g;
     if (file->pages.poisoned(index)) bits |= spec::kPageBitPoisoned;
     if (pins_.any() && pins_.pinned(pfn)) bits |= spec::kPageBitPinned;
     RmpEntry entry;

@@ -49,12 +49,12 @@ class Pool {
     ++free_;
   }
   // The page has no owner but `orphans` pinned frames of it.
-  void wait_for(Pfn first, uint64_t orphans) { waiting_[first.value >> order_] = orphans; }
+  void wait_for(Pfn first, uint64_t orphans, bool poisoned) { waiting_[first.value >> order_] = {orphans, poisoned}; }
   // One of them was unpinned. Returns true when it was the last; the page then waits no more and is the caller's to
   // give back.
   bool orphan_gone(Pfn pfn) {
     const auto it = waiting_.find(pfn.value >> order_);
-    if (--it->second != 0) return false;
+    if (--it->second.orphans != 0) return false;
     waiting_.erase(it);
     return true;
   }
@@ -68,21 +68,27 @@ class Pool {
   uint64_t reserved() const { return reserved_; }
   uint64_t retired() const { return retired_; }
   uint64_t waiting() const { return waiting_.size(); }
-  uint64_t orphans_waited_for() const {
-    uint64_t orphans = 0;
-    for (const auto& [page, left] : waiting_) orphans += left;
-    return orphans;
+  // Frames of waiting pages that are neither orphans nor poison: nobody's.
+  uint64_t idle_frames() const {
+    uint64_t frames = 0;
+    for (const auto& [page, wait] : waiting_) frames += wait.poisoned ? 0 : (uint64_t{1} << order_) - wait.orphans;
+    return frames;
   }
   bool is_free(Pfn pfn) const { return free_set_.test(pfn.value >> order_); }
 
  private:
+  struct Wait {
+    uint64_t orphans;
+    bool poisoned;
+  };
+
   uint64_t size_;
   uint32_t order_;
   BitTree free_set_;
   uint64_t free_;
   uint64_t reserved_ = 0;
   uint64_t retired_ = 0;
-  std::unordered_map<uint64_t, uint64_t> waiting_;  // page -> orphans left
+  std::unordered_map<uint64_t, Wait> waiting_;  // by page
 };
 
 }  // namespace gmem

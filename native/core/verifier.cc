@@ -1,7 +1,5 @@
 #include "core/verifier.h"
 
-#include <map>
-
 namespace gmem {
 
 using spec::Counter;
@@ -79,7 +77,9 @@ void Verifier::check_gmem_block(const File& file, uint64_t block) {
       expect(!entry.assigned || engine_.index_private(file, index),
              at(file, index) + ": shared, but assigned in the RMP");
     } else {
-      expect(entry.assigned || !marked.test(i), at(file, index) + ": marked, but not assigned in the RMP");
+      // punch zero gives the RMP entry of a poisoned page up and leaves the page alone.
+      expect(entry.assigned || !marked.test(i) || file.pages.poisoned(index),
+             at(file, index) + ": marked, but not assigned in the RMP");
     }
   }
   if (huge_entry) check_huge_entry(file, block);
@@ -237,15 +237,7 @@ void Verifier::check_memory() {
   uint64_t vmemmap = 0;
   for (const auto& [pfn, pages] : engine_.vmemmap_) vmemmap += pages.size();
   const uint64_t pool_used = (engine_.pool_.size() - engine_.pool_.free()) << engine_.huge_order_;
-  // Frames of waiting huge pages that are in nobody's count; those of a poisoned one count as poison already.
-  uint64_t idle = (engine_.pool_.waiting() << engine_.huge_order_) - engine_.pool_.orphans_waited_for();
-  std::map<uint64_t, uint64_t> poisoned_orphans;  // first pfn of the huge page -> orphans of it
-  for (const auto& [number, frame] : engine_.pins_.frames()) {
-    if (frame.orphan && frame.poisoned && engine_.pool_.holds({number})) {
-      ++poisoned_orphans[engine_.pool_.page_of({number}).value];
-    }
-  }
-  for (const auto& [page, orphans] : poisoned_orphans) idle -= (uint64_t{1} << engine_.huge_order_) - orphans;
+  const uint64_t idle = engine_.pool_.idle_frames();
   same("used frames", engine_.frames_.used().value + pool_used, held + engine_.pressure_pages_ + vmemmap + idle);
   same("retained_pages_end", engine_.retained_pages_, retained_);
   same("free and used frames", engine_.frames_.total().value,

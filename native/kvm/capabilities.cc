@@ -66,7 +66,7 @@ int try_vcpu(int kvm_fd, int vm_fd, const Capabilities& caps) {
 
 }  // namespace
 
-Capabilities probe(Fd& kvm_fd) {
+Capabilities probe([[maybe_unused]] Fd& kvm_fd) {
   Capabilities caps;
 #if !defined(__x86_64__)
   return without(caps, "an x86-64 host", EOPNOTSUPP);

@@ -11,6 +11,9 @@
 #include "spec.gen.h"
 
 namespace gmem::kvm {
+
+#if defined(__x86_64__)
+
 namespace {
 
 constexpr uint64_t kPage = spec::kPageBytes;
@@ -285,5 +288,14 @@ GuestAnswer Guest::enter(Action action, uint64_t virtual_address, uint64_t gpa, 
   }
   return out;
 }
+
+#else
+
+// The vCPU speaks x86-64; elsewhere the capability table says so before any of these is called.
+int Guest::open(int, int, unsigned) { return EOPNOTSUPP; }
+int Guest::settle(uint32_t, uint64_t) { return EOPNOTSUPP; }
+GuestAnswer Guest::run(Action, uint64_t, uint64_t, uint8_t) { return {.errno_number = EOPNOTSUPP}; }
+
+#endif
 
 }  // namespace gmem::kvm

@@ -16,13 +16,14 @@ TEST(arena_fuzz) {
   test::Random random(60);
   Arena arena({kPages}, true, kLimitPages * kPageBytes);
   std::vector<std::vector<uint8_t>> naive(kPages);  // empty: never written
+  std::vector<uint8_t> fresh(kPages, 0);            // what such a page reads
   uint64_t resident = 0;
   for (int step = 0; step < 20000 && !test::failed(); ++step) {
     const uint64_t pfn = random.below(64) * 16;
     std::vector<uint8_t>& page = naive[pfn];
     const auto offset = static_cast<uint32_t>(random.below(kPageBytes));
     const auto bytes = static_cast<uint32_t>(1 + random.below(kPageBytes - offset));
-    switch (random.below(6)) {
+    switch (random.below(7)) {
       case 0:
       case 1: {
         const auto value = static_cast<uint8_t>(random.below(3));
@@ -30,7 +31,7 @@ TEST(arena_fuzz) {
         CHECK_EQ(arena.write({pfn}, offset, bytes, value, random.one_in(4)), fits);
         if (!fits) break;
         if (page.empty()) {
-          page.assign(kPageBytes, 0);
+          page.assign(kPageBytes, fresh[pfn]);
           ++resident;
         }
         std::memset(page.data() + offset, value, bytes);
@@ -42,17 +43,24 @@ TEST(arena_fuzz) {
         bool wanted = true;
         for (uint32_t i = 0; i < bytes && !page.empty(); ++i) wanted = wanted && page[offset + i] == page[offset];
         CHECK_EQ(uniform, wanted);
-        if (wanted) CHECK_EQ(value, page.empty() ? uint8_t{0} : page[offset]);
+        if (wanted) CHECK_EQ(value, page.empty() ? fresh[pfn] : page[offset]);
         break;
       }
       case 3:
         arena.clear_page({pfn});
         if (!page.empty()) std::memset(page.data(), 0, kPageBytes);
+        fresh[pfn] = 0;
+        break;
+      case 5:
+        arena.scramble_page({pfn});
+        if (!page.empty()) std::memset(page.data(), 0xA5, kPageBytes);
+        if (page.empty()) fresh[pfn] = 0xA5;
         break;
       case 4:
         arena.drop_page({pfn});
         if (!page.empty()) --resident;
         page.clear();
+        fresh[pfn] = 0;
         break;
       default: {
         if (!random.one_in(20)) break;
@@ -65,6 +73,7 @@ TEST(arena_fuzz) {
         }
         for (uint64_t i = 0; i < kBlockPages; ++i) {
           std::vector<uint8_t>& one = naive[first + i];
+          fresh[first + i] = 0;
           if (one.empty()) continue;
           if (drop) {
             one.clear();

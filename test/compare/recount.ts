@@ -1,6 +1,7 @@
 /**
  * A second opinion on the folio counters, written for the tests alone: a flat array a fact, every rule of docs/semantics.md
  * that a recorded trace can reach (create, bind, touch, convert on snp with ample memory), and no code of the engines.
+ * For designs that convert by discard and split what a hole hits in part; `recounts` says which.
  */
 import type { OpStream } from '../../lib/ops/stream.js';
 import type { Knobs } from '../../lib/spec/knobs.js';
@@ -8,6 +9,11 @@ import { FLAG } from '../../lib/spec/ops.js';
 
 const PAGE = 4096;
 const BLOCK = 512;
+
+/** Whether the recount knows these knobs. In-place designs are counted by regions instead (test/workload/naive.ts). */
+export function recounts(knobs: Knobs): boolean {
+  return knobs.conversion === 'discard' && knobs.punch === 'split';
+}
 
 interface Slot {
   gfn: number;
@@ -99,7 +105,7 @@ export class Recount {
       }
       const index = gfn - slot.gfn + slot.index;
       const mayBe2m = this.#maps2m(slot, gfn, index);
-      const level2m = this.#shared.has(gfn) ? this.#copyFor(index) && mayBe2m : this.#pageFor(index, mayBe2m);
+      const level2m = this.#shared.has(gfn) ? this.#copyFor(index) && mayBe2m : this.#pageFor(index, mayBe2m, gfn);
       this.#install(gfn, level2m && this.#uniform(gfn));
     }
   }
@@ -151,10 +157,11 @@ export class Recount {
   }
 
   /** Private access: folio, prepare. @returns whether the RMP lets it be mapped at 2M. */
-  #pageFor(index: number, mayBe2m: boolean): boolean {
+  #pageFor(index: number, mayBe2m: boolean, gfn: number): boolean {
     const block = Math.floor(index / BLOCK);
     if (!this.#present.has(index)) {
-      const as2m = this.#knobs.hugepages !== 'off' && this.#free(block, this.#present);
+      const allowed = !this.#knobs.byAttributes || (mayBe2m && this.#uniform(gfn));
+      const as2m = this.#knobs.hugepages !== 'off' && allowed && this.#free(block, this.#present);
       const pages = as2m ? BLOCK : 1;
       const first = as2m ? block * BLOCK : index;
       for (let i = first; i < first + pages; i += 1) this.#present.add(i);
@@ -201,12 +208,20 @@ export class Recount {
       const first = Math.max(from, slot.gfn) - slot.gfn + slot.index;
       const end = Math.min(to, slot.gfn + slot.pages) - slot.gfn + slot.index;
       if (first >= end) continue;
-      if (toPrivate) this.#dropCopies(first, end);
-      else {
-        this.#zap(Math.max(from, slot.gfn), Math.min(to, slot.gfn + slot.pages));
-        this.#punch(first, end);
-      }
+      if (toPrivate && !this.#knobs.keepShared) this.#dropCopies(first, end);
+      if (toPrivate) continue;
+      const [holeFirst, holeEnd] = this.#hole(first, end);
+      if (holeFirst >= holeEnd) continue;
+      this.#zap(holeFirst - slot.index + slot.gfn, holeEnd - slot.index + slot.gfn);
+      this.#punch(holeFirst, holeEnd);
     }
+  }
+
+  /** What the VMM punches of a range it could punch. */
+  #hole(first: number, end: number): [number, number] {
+    if (this.#knobs.vmmPunch !== 'whole-folio' || this.#knobs.hugepages === 'off') return [first, end];
+    const last = end === this.#pages ? end : Math.floor(end / BLOCK) * BLOCK;
+    return [Math.ceil(first / BLOCK) * BLOCK, last];
   }
 
   /** A punch zaps what overlaps it even where the attributes do not change. */

@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { verify } from '../../lib/reference/verify/verify.js';
+import { DESIGN_CORRUPTIONS, partsOf } from '../support/corruptions-designs.js';
 import { GUEST_CORRUPTIONS } from '../support/corruptions-guest.js';
 import { MEMORY_CORRUPTIONS } from '../support/corruptions-memory.js';
 import { parts } from '../support/healthy.js';
@@ -14,6 +15,15 @@ describe('reference verify', () => {
       const found = parts(arch);
       corrupt(found);
       assert.match(verify(found.state).join('\n'), expected);
+    });
+  }
+
+  for (const corruption of DESIGN_CORRUPTIONS) {
+    test(`finds ${corruption.name} (designs)`, () => {
+      const found = partsOf(corruption);
+      assert.deepEqual(verify(found.state), []);
+      corruption.corrupt(found);
+      assert.match(verify(found.state).join('\n'), corruption.expected);
     });
   }
 });

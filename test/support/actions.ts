@@ -2,33 +2,38 @@
  * The actions of a random stream: each makes one op, or a short script of ops, aimed with the help of the world.
  */
 import type { RecordFields } from '../../lib/ops/records.js';
-import { type Arch, SWITCHES } from '../../lib/spec/knobs.js';
+import { SWITCHES } from '../../lib/spec/knobs.js';
 import { CREATE_FLAG } from '../../lib/spec/ops.js';
 import { PAGE_BYTES } from '../../lib/spec/units.js';
 import { Aim, type Place } from './aim.js';
+import { convertible, convertOp } from './conversions.js';
 import { spoiled } from './hostile.js';
 import { filePages, slotFor, slotsFor } from './layouts.js';
 import { op } from './ops.js';
 import type { Random } from './prng.js';
 import type { Action, Profile } from './profiles.js';
 import { halfPrepared } from './scripts.js';
-import { BLOCK, type Slot, World } from './world.js';
+import { flip, orphans, pinAndConvert } from './scripts-in-place.js';
+import { BLOCK, type Setting } from './setting.js';
+import { type Slot, World } from './world.js';
 
-const GIB_BLOCKS = 512;
+/** Pages one pin op takes at most. */
+const MOST_PINS = 600;
+/** Of actions that are costly where huge pages are of 1G, this part is left. */
+const SPARED = 0.25;
+
 export class Actions {
   readonly #random: Random;
   readonly #profile: Profile;
-  readonly #arch: Arch;
+  readonly #setting: Setting;
   readonly #world: World;
-  readonly #small: boolean;
   readonly #aim: Aim;
 
-  constructor(random: Random, profile: Profile, arch: Arch, memoryBlocks: number) {
+  constructor(random: Random, profile: Profile, setting: Setting) {
     this.#random = random;
     this.#profile = profile;
-    this.#arch = arch;
-    this.#small = memoryBlocks >= GIB_BLOCKS;
-    this.#world = new World(arch !== 'none');
+    this.#setting = setting;
+    this.#world = new World(setting);
     this.#aim = new Aim(random, this.#world);
     this.#world.vms = random.pick([[0], [0], [0, 1], [0, 1, 2], [0, 1022]]);
   }
@@ -38,7 +43,7 @@ export class Actions {
     const files = this.#random.between(1, 4);
     const ops: RecordFields[] = [];
     // Regions of 1G matter only to an allocator that has several and finds them broken.
-    if (this.#small && this.#random.chance(0.6)) ops.push(...this.make('pressure'));
+    if (this.#setting.roomy && this.#random.chance(0.6)) ops.push(...this.make('pressure'));
     for (let id = 0; id < files || this.#world.files.length === 0; id += 1) ops.push(...this.#newFile(id));
     return ops;
   }
@@ -51,7 +56,7 @@ export class Actions {
     const random = this.#random;
     switch (action) {
       case 'touch': {
-        const place = this.#aim.place();
+        const place = this.#aim.shortPlace();
         const span = random.chance(0.7) ? { ...place, pages: 1 } : place;
         const overhang = random.chance(0.05) ? random.pick([PAGE_BYTES, 2 ** 21]) : 0;
         return [op('touch', { ...this.#aim.at(span, overhang), write: random.chance(0.5), vcpu: random.below(3) })];
@@ -64,8 +69,11 @@ export class Actions {
         const map = random.chance(0.85);
         return [op('fault', { vm, gpa: gpa + random.pick([0, 0, 7]), access, write: random.chance(0.5), map })];
       }
-      case 'convert':
-        return [this.#convert(this.#aim.place(), random.chance(0.5))];
+      case 'convert': {
+        const isPrivate = random.chance(0.5);
+        const span = convertible(random, this.#world, guestSpan(this.#aim.place()), isPrivate);
+        return [convertOp(random, this.#world, span, isPrivate)];
+      }
       case 'attributes': {
         const place = this.#aim.place();
         const isPrivate = random.chance(0.5);
@@ -86,16 +94,19 @@ export class Actions {
         return [op(action, this.#aim.fileRange())];
       case 'split':
       case 'merge': {
-        const order = random.weighted({ 0: action === 'split' ? 90 : 8, 9: action === 'split' ? 6 : 88, 18: 3, 4: 1 });
+        const giant = this.#setting.giant ? 40 : 0;
+        const order = random.weighted(
+          action === 'split' ? { 0: 90, 9: 6 + giant, 18: 3, 4: 1 } : { 0: 8, 9: 88, 18: 3 + 2 * giant, 4: 1 },
+        );
         return [op(action, { ...this.#aim.fileRange(), order: Number(order) })];
       }
       case 'populate': {
-        const place = this.#aim.place();
+        const place = this.#aim.shortPlace();
         const source = random.chance(0.08) ? 'absent' : 'present';
         return [op('populate', { ...this.#aim.at(place), fill: random.below(256), source })];
       }
       case 'validate': {
-        if (this.#arch === 'none' && random.chance(0.9)) return this.#make('touch');
+        if (this.#setting.arch === 'none' && random.chance(0.9)) return this.#make('touch');
         const place = this.#aim.placeOfKind(true);
         const gfn = random.chance(0.4) ? Math.max(0, place.gfn - (place.gfn % BLOCK)) : place.gfn;
         const size = random.chance(0.6) ? PAGE_BYTES : 2 ** 21;
@@ -126,6 +137,7 @@ export class Actions {
       case 'unpin':
         return [this.#unpin()];
       case 'poison': {
+        if (this.#setting.giant && !random.chance(SPARED)) return this.#make('touch');
         const { gmem, offset } = this.#aim.fileRange();
         return [op('poison', { gmem, offset })];
       }
@@ -133,7 +145,7 @@ export class Actions {
         return [op('set', { key: 'hugepages', value: random.pick(SWITCHES.hugepages) })];
       case 'pressure': {
         const order = Number(random.weighted({ 9: 80, 18: 15, 0: 5 }));
-        const free = random.below(this.#small ? random.pick([3, 600, 1200]) : 6);
+        const free = random.below(this.#setting.roomy ? random.pick([3, 600, 1200]) : 6);
         return [op('pressure', { order, free, seed: random.chance(0.1) ? -1 : random.below(2 ** 33) })];
       }
       case 'create':
@@ -178,8 +190,11 @@ export class Actions {
       case 'convert-and-back': {
         const place = this.#aim.place();
         const isPrivate = !this.#world.isPrivate(place.vm, place.gfn);
-        const use = op('touch', this.#aim.at(random.chance(0.6) ? { ...place, pages: 1 } : place));
-        return [this.#convert(place, isPrivate), use, this.#convert(place, !isPrivate), use];
+        const walked = random.chance(0.6) ? 1 : Math.min(place.pages, this.#aim.shortPlace().pages);
+        const use = op('touch', this.#aim.at({ ...place, pages: walked }));
+        const span = guestSpan(place);
+        const there = convertOp(random, this.#world, span, isPrivate);
+        return [there, use, convertOp(random, this.#world, span, !isPrivate), use];
       }
       case 'split-and-merge': {
         const { gmem, offset } = this.#aim.fileRange();
@@ -195,8 +210,35 @@ export class Actions {
         const fill = op('fallocate', block);
         return random.chance(0.5) ? [fill, split, ...pin, merge, ...unpin] : [fill, ...pin, split, ...unpin, merge];
       }
+      case 'poison-and-back': {
+        const { gmem, offset } = this.#aim.fileRange();
+        const bytes = this.#setting.unit * PAGE_BYTES;
+        const start = Math.max(0, offset - (offset % bytes));
+        const block = { gmem, offset: start, size: bytes };
+        const fill = op('fallocate', block);
+        return [
+          fill,
+          op('poison', { gmem, offset: start + random.below(this.#setting.unit) * PAGE_BYTES }),
+          op('punch', block),
+          fill,
+        ];
+      }
       case 'half-prepared':
-        return halfPrepared(random, random.pick(this.#world.vms));
+        return halfPrepared(random, random.pick(this.#world.vms), this.#setting);
+      case 'flip':
+        return flip(random, this.#world, this.#aim.place());
+      case 'pin-and-convert':
+        return pinAndConvert(random, this.#world, this.#aim.place());
+      case 'orphans': {
+        const mapped = this.#world.openFiles().filter((file) => file.mmap);
+        const file = mapped.length > 0 ? random.pick(mapped) : this.#aim.file();
+        const { page } = this.#world.span(random, file, { page: 0, pages: file.pages });
+        const close = random.chance(0.5);
+        const ops = orphans(random, file, page, close);
+        if (!close) return ops;
+        file.open = false;
+        return [...ops, ...this.#newFile(file.id)];
+      }
       case 'wrapping-bind': {
         const size = random.pick([0, PAGE_BYTES, 2 ** 21]);
         const below = random.pick([-PAGE_BYTES, -size, -size - PAGE_BYTES, -(2 ** 21)]) + 0;
@@ -218,16 +260,11 @@ export class Actions {
     return access;
   }
 
-  #convert(place: Place, isPrivate: boolean): RecordFields {
-    this.#world.setKind(place.vm, { page: place.gfn, pages: place.pages }, isPrivate);
-    const content = this.#random.chance(0.02) ? 'zero' : 'unspecified';
-    return op('convert', { ...this.#aim.at(place), to: isPrivate ? 'private' : 'shared', content });
-  }
-
   #pin(): RecordFields {
     const file = this.#aim.file();
     const range = this.#aim.fileRange();
-    const few = this.#random.chance(0.8) ? Math.min(range.size, this.#random.pick([1, 1, 3]) * PAGE_BYTES) : range.size;
+    const most = this.#random.chance(0.8) ? this.#random.pick([1, 1, 3]) : MOST_PINS;
+    const few = Math.min(range.size, most * PAGE_BYTES);
     const speculative = this.#random.chance(0.5);
     const span = { page: range.offset / PAGE_BYTES, pages: few / PAGE_BYTES };
     const target = this.#world.files.findLast((other) => other.id === range.gmem) ?? file;
@@ -251,16 +288,30 @@ export class Actions {
     const create = this.#create(id);
     const file = this.#world.files.findLast((other) => other.id === id && other.open);
     if (file === undefined) return [create];
-    return [create, ...slotsFor(this.#random, this.#world, file).map((slot) => this.#bind(slot))];
+    const slots = slotsFor(this.#random, this.#world, file);
+    const binds = slots.map((slot) => this.#bind(slot));
+    // In place what nobody converted stays as it is: without this little would ever be private on none and pkvm.
+    const { inPlace, privateAtFirst } = this.#setting;
+    const startsShared = inPlace && (file.initShared || !privateAtFirst);
+    if (!startsShared || this.#random.chance(0.3)) return [create, ...binds];
+    const turned = slots.map(({ vm, gfn, pages }) =>
+      convertOp(this.#random, this.#world, { vm, page: gfn, pages }, true),
+    );
+    return [create, ...binds, ...turned];
   }
 
   #create(id: number): RecordFields {
     const random = this.#random;
     const vm = random.pick(this.#world.vms);
-    const pages = filePages(random, this.#small);
+    const pages = filePages(random, this.#setting, this.#world.poolFree());
     const flags = this.#flags();
-    const supported =
-      (flags & ~(CREATE_FLAG.mmap | CREATE_FLAG['init-shared'])) === 0 && (this.#arch === 'none' || flags === 0);
+    const takesFlags = this.#setting.inPlace || this.#setting.arch === 'none';
+    const known = (flags & ~(CREATE_FLAG.mmap | CREATE_FLAG['init-shared'])) === 0;
+    const { poolPages, unit } = this.#setting;
+    const fits = poolPages === undefined || (pages % unit === 0 && pages <= this.#world.poolFree());
+    // A host whose pool holds nothing: the stream is about a file that is not there.
+    const believed = id >= 4 && this.#world.files.length === 0;
+    const supported = known && (fits || believed) && (takesFlags || flags === 0);
     const taken = this.#world.files.some((file) => file.id === id && file.open);
     if (supported && !taken) {
       const mmap = (flags & CREATE_FLAG.mmap) !== 0;
@@ -279,7 +330,11 @@ export class Actions {
   #flags(): number {
     const random = this.#random;
     if (random.chance(0.02)) return random.pick([4, 3, 2, 1, 8, 2 ** 32, 2 ** 53 - 1, 5]);
-    if (this.#arch !== 'none' || !random.chance(this.#profile.mmap)) return 0;
+    if (this.#setting.inPlace) {
+      const mmap = random.chance(this.#profile.mmap + 0.25) ? CREATE_FLAG.mmap : 0;
+      return mmap | (random.chance(0.3) ? CREATE_FLAG['init-shared'] : 0);
+    }
+    if (this.#setting.arch !== 'none' || !random.chance(this.#profile.mmap)) return 0;
     return random.chance(0.8) ? CREATE_FLAG.mmap | CREATE_FLAG['init-shared'] : CREATE_FLAG.mmap;
   }
 
@@ -297,4 +352,8 @@ export class Actions {
     this.#world.slots = this.#world.slots.filter((other) => other !== slot);
     return op('bind', { vm: slot.vm, slot: slot.slot, gmem: slot.file.id, size: 0 });
   }
+}
+
+function guestSpan({ vm, gfn, pages }: Place): { vm: number; page: number; pages: number } {
+  return { vm, page: gfn, pages };
 }

@@ -4,7 +4,8 @@
 import { PAGE_BYTES } from '../../lib/spec/units.js';
 import { slotFor } from './layouts.js';
 import type { Random } from './prng.js';
-import { BLOCK, type File, type Slot, type Span, type World } from './world.js';
+import { BLOCK } from './setting.js';
+import type { File, Slot, Span, World } from './world.js';
 
 const ACCESS_BYTES = [1, 8, 4096, 4096, 4096, 100, 8192, 12288, 65536];
 
@@ -14,6 +15,9 @@ export interface Place extends Span {
   slot: Slot;
   gfn: number;
 }
+
+/** Pages a walk page by page takes at most; small files are walked whole. */
+const LONGEST_WALK_PAGES = 3 * BLOCK;
 
 export class Aim {
   readonly #random: Random;
@@ -45,6 +49,12 @@ export class Aim {
     return { vm: slot.vm, slot, page, pages, gfn: slot.gfn + page - slot.index };
   }
 
+  /** A place for ops that take a step a page. */
+  shortPlace(): Place {
+    const place = this.place();
+    return { ...place, pages: Math.min(place.pages, LONGEST_WALK_PAGES) };
+  }
+
   /** A place whose first gfn is, as far as is known, of this kind; after a few tries any. */
   placeOfKind(isPrivate: boolean): Place {
     for (let tries = 0; tries < 5; tries += 1) {
@@ -73,7 +83,9 @@ export class Aim {
     const file = mapped.length > 0 && this.#random.chance(0.85) ? this.#random.pick(mapped) : this.file();
     const slots = this.#world.slotsOf(file);
     const slot =
-      slots.length > 0 && this.#random.chance(file.pages > 8 * BLOCK ? 0.95 : 0.5) && this.#random.pick(slots);
+      slots.length > 0 &&
+      this.#random.chance(file.pages > 8 * this.#world.setting.unit ? 0.95 : 0.5) &&
+      this.#random.pick(slots);
     const window = slot ? { page: slot.index, pages: slot.pages } : { page: 0, pages: file.pages };
     const { page, pages } = this.#world.span(this.#random, file, window);
     const beyond = this.#random.chance(0.03) ? PAGE_BYTES * this.#random.pick([1, BLOCK]) : 0;

@@ -124,7 +124,7 @@ export const GUEST_CORRUPTIONS: readonly Corruption[] = [
     'none',
     /folio or slot is not/,
     ({ whole }) => {
-      whole.hugeFolio = false;
+      whole.order = 0;
     },
   ],
   ['a 2M leaf over mixed kinds', 'none', /the attributes are mixed/, ({ vm }) => vm.kinds.set(7, 8, 'shared')],

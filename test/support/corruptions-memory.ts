@@ -107,7 +107,7 @@ export const MEMORY_CORRUPTIONS: readonly Corruption[] = [
     'none',
     /no 2M folio there/,
     ({ broken }) => {
-      broken.hugeFolio = true;
+      broken.order = 9;
     },
   ],
   [

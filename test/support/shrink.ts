@@ -4,6 +4,7 @@
  * look at first. Bounded by a number of runs, not by time.
  */
 import { blankFields, type RecordFields } from '../../lib/ops/records.js';
+import { unsupportedReason } from '../../lib/policy/policy.js';
 import { PRESET_NAMES, PRESETS } from '../../lib/policy/presets.js';
 import { KNOB_NAMES } from '../../lib/spec/knobs.js';
 import { OPS } from '../../lib/spec/ops.js';
@@ -20,7 +21,7 @@ export interface Shrunk {
 const EVERY_OP_UP_TO = 80;
 /** Searches over pairs and runs of ops are for streams of at most this length. */
 const FEW_OPS = 14;
-const MEMORY_BLOCKS = [1, 2, 3, 4, 8, 16];
+const MEMORY_BLOCKS = [1, 2, 3, 4, 8, 16, 1024, 1536];
 const BLOCK_BYTES = 2 ** 21;
 
 /** @param budget runs at most; a stream that needs more stays as small as it got. */
@@ -36,6 +37,8 @@ export function shrink(engines: Engines, failing: Case, first: Difference, budge
   } while (search.complexity() < before && !search.exhausted());
   search.simplifyPolicy();
   search.simplifyHost();
+  // On a small host what used memory up may not be needed any more.
+  search.removeOps();
   return search.result();
 }
 
@@ -67,7 +70,8 @@ class Search {
 
   /** Keeps `plan`, cut after the op that shows the difference, if it still fails. */
   #accept(plan: Case): boolean {
-    if (this.exhausted()) return false;
+    // Knobs on the way to a preset may be ones no engine takes.
+    if (this.exhausted() || unsupportedReason(plan.knobs, plan.arch) !== undefined) return false;
     this.#runs += 1;
     const chunk = plan.ops.length <= EVERY_OP_UP_TO ? 1 : 50;
     const found = difference(this.#engines, plan, { chunk });

@@ -4,8 +4,7 @@
  * success may have been refused).
  */
 import type { Random } from './prng.js';
-
-export const BLOCK = 512;
+import { BLOCK, type Setting } from './setting.js';
 
 export interface File {
   id: number;
@@ -43,18 +42,26 @@ const REMEMBERED_SPOTS = 12;
 const REMEMBERED_RANGES = 40;
 
 export class World {
+  readonly setting: Setting;
   vms: number[] = [];
   files: File[] = [];
   slots: Slot[] = [];
   pins: { file: File; span: Span; speculative: boolean }[] = [];
   /** Guest and VMM writes made last. */
   readonly written: { vm: number; gpa: number; size: number }[] = [];
-  readonly #privateAtFirst: boolean;
+  /** Ranges of gfns that turned shared in place, latest last: what a conversion back may have to name. */
+  turned: (Span & { vm: number })[] = [];
   #spots: { file: File; index: number }[] = [];
   #kinds: KindRange[] = [];
 
-  constructor(privateAtFirst: boolean) {
-    this.#privateAtFirst = privateAtFirst;
+  constructor(setting: Setting) {
+    this.setting = setting;
+  }
+
+  /** Pages of the pool that no open file has reserved. */
+  poolFree(): number {
+    const taken = this.openFiles().reduce((sum, file) => sum + file.pages, 0);
+    return Math.max(0, (this.setting.poolPages ?? 0) - taken);
   }
 
   openFiles(): File[] {
@@ -70,6 +77,11 @@ export class World {
     if (this.#spots.length > REMEMBERED_SPOTS) this.#spots.shift();
   }
 
+  remembersTurn(turn: Span & { vm: number }): void {
+    this.turned.push(turn);
+    if (this.turned.length > REMEMBERED_SPOTS) this.turned.shift();
+  }
+
   wrote(access: { vm: number; gpa: number; size: number }): void {
     this.written.push(access);
     if (this.written.length > REMEMBERED_SPOTS) this.written.shift();
@@ -82,7 +94,10 @@ export class World {
 
   isPrivate(vm: number, gfn: number): boolean {
     const range = this.#kinds.findLast((kind) => kind.vm === vm && gfn >= kind.from && gfn < kind.to);
-    return range?.isPrivate ?? this.#privateAtFirst;
+    if (range !== undefined) return range.isPrivate;
+    const covers = (slot: Slot) => slot.vm === vm && slot.gfn <= gfn && gfn < slot.gfn + slot.pages;
+    const initShared = this.setting.inPlace && this.slots.find(covers)?.file.initShared === true;
+    return this.setting.privateAtFirst && !initShared;
   }
 
   /** A file page worth hitting, within `within`: recently used, at an edge of the range or of a block, or any. */
@@ -93,13 +108,14 @@ export class World {
     const how = random.weighted({ recent: spots.length > 0 ? 35 : 0, edge: 15, block: 30, any: 20 });
     if (how === 'recent') {
       const near = random.pick(spots).index;
-      return clamp(near + random.pick([0, 0, 0, 1, -1, BLOCK, -BLOCK]));
+      return clamp(near + random.pick([0, 0, 0, 1, -1, BLOCK, -this.setting.unit]));
     }
     if (how === 'edge') return clamp(random.pick([within.page, within.page + 1, last, last - 1]));
     if (how === 'any') return within.page + random.below(within.pages);
-    // Blocks start where index + skew is a multiple of 512: skew is 0 for blocks of the file, gfn - index for the VM's.
+    // Blocks start where index + skew is a multiple of their size: skew is 0 for those of the file, gfn - index for the VM's.
     const at = within.page + random.below(within.pages) + skew;
-    return clamp(at - (((at % BLOCK) + BLOCK) % BLOCK) - skew + random.pick([0, 0, 0, 1, -1, BLOCK - 1]));
+    const size = this.#blockSize(random);
+    return clamp(at - modulo(at, size) - skew + random.pick([0, 0, 0, 1, -1, BLOCK - 1]));
   }
 
   /** A run of file pages within `within`; `skew` as for `page`. */
@@ -113,11 +129,24 @@ export class World {
     if (how === 'all') return { ...within };
     if (how === 'block') {
       const at = first + skew;
-      const start = Math.max(within.page, at - (((at % BLOCK) + BLOCK) % BLOCK) - skew);
-      return { page: start, pages: Math.min(BLOCK * random.pick([1, 1, 1, 2]), last - start) };
+      const size = this.#blockSize(random);
+      const start = Math.max(within.page, at - modulo(at, size) - skew);
+      // Whole blocks, or all of one but its last page, or one page more.
+      const pages = size * random.pick([1, 1, 1, 2]) + random.pick([0, 0, 0, 0, 0, 0, -1, 1]);
+      return { page: start, pages: Math.min(pages, last - start) };
     }
     const other = this.page(random, file, within, skew);
     const low = Math.min(first, other);
     return { page: low, pages: Math.min(Math.max(first, other) - low + 1, 6 * BLOCK) };
   }
+
+  /** 2M, or what the policy calls huge. */
+  #blockSize(random: Random): number {
+    return this.setting.giant && random.chance(0.3) ? this.setting.unit : BLOCK;
+  }
+}
+
+/** The remainder that is never negative. */
+function modulo(a: number, b: number): number {
+  return ((a % b) + b) % b;
 }

@@ -3,93 +3,152 @@
  */
 import type { CounterName } from '../../spec/counters.js';
 import { NO_PFN } from '../../spec/page-view.js';
-import { BLOCK_PAGES, FRAME } from '../frames.js';
+import { ORDER_1G, ORDER_2M, ORDER_4K, pagesOf } from '../../spec/units.js';
+import { BLOCK_PAGES, FRAME, type FrameState } from '../frames.js';
+import { hvoBytes, structlessBytes } from '../metadata.js';
 import { LEAF } from '../model.js';
+import { retainedPages } from '../retained.js';
 import type { State } from '../state.js';
 import type { Check } from './verify.js';
 
+/** Frames that are not in `host_pages`. */
+const NOT_HELD: readonly FrameState[] = [FRAME.free, FRAME.pressure, FRAME.pool, FRAME.vmemmap];
+
 /** Counters of knobs and arches that are not simulated. */
 const ALWAYS_ZERO: readonly CounterName[] = [
-  'faults_1g',
-  'folios_allocated_1g',
-  'folios_freed_1g',
   'sept_add',
   'sept_aug',
   'sept_demote',
   'sept_promote',
   'sept_remove',
-  'convert_eagain',
+  'promotions',
+];
+const ONLY_SNP: readonly CounterName[] = ['prepares', 'rmpupdate_4k', 'rmpupdate_2m', 'psmash', 'pvalidate'];
+const ONLY_1G: readonly CounterName[] = [
+  'faults_1g',
+  'folios_allocated_1g',
+  'folios_freed_1g',
   'splits_1g',
   'merges_1g',
-  'split_distinct_1g',
-  'merge_distinct_1g',
-  'promotions',
   'zaps_1g',
-  'host_leaves_4k',
-  'host_leaves_2m',
-  'host_leaves_1g',
-  'retained_pages_peak',
-  'retained_pages_end',
 ];
 
+const PAGES_1G = pagesOf(ORDER_1G);
+
 interface Recount {
-  leaves4k: number;
-  leaves2m: number;
-  folios4k: number;
-  folios2m: number;
-  split: number;
-  merged: number;
+  leaves: { readonly [LEAF.small]: number; readonly [LEAF.huge]: number; readonly [LEAF.giant]: number };
+  /** Folios of 4K, 2M and 1G. */
+  small: number;
+  huge: number;
+  giant: number;
 }
 
 export function verifyCounters(state: State, check: Check): void {
-  const { tally, frames } = state;
+  const { tally } = state;
   const now = recount(state);
   const equal = (what: string, counted: number, found: number) =>
     check(counted === found, () => `${what}: counters say ${counted}, there are ${found}`);
-  equal('4K leaves', tally.faults_4k - tally.zaps_4k, now.leaves4k);
-  equal('2M leaves', tally.faults_2m - tally.zaps_2m, now.leaves2m);
-  const broken = tally.splits_2m - tally.merges_2m;
-  const folios4k = tally.folios_allocated_4k - tally.folios_freed_4k + BLOCK_PAGES * broken;
-  equal('4K folios', folios4k, now.folios4k);
-  equal('2M folios', tally.folios_allocated_2m - tally.folios_freed_2m - broken, now.folios2m);
+  equal('4K leaves', tally.faults_4k - tally.zaps_4k, now.leaves[LEAF.small]);
+  equal('2M leaves', tally.faults_2m - tally.zaps_2m, now.leaves[LEAF.huge]);
+  equal('1G leaves', tally.faults_1g - tally.zaps_1g, now.leaves[LEAF.giant]);
+  verifyFolios(state, now, equal);
   for (const name of ALWAYS_ZERO) equal(name, tally[name], 0);
-  if (state.arch !== 'snp') {
-    for (const name of ['prepares', 'rmpupdate_4k', 'rmpupdate_2m', 'psmash', 'pvalidate'] as const) {
-      equal(name, tally[name], 0);
-    }
-  }
+  if (state.arch !== 'snp') for (const name of ONLY_SNP) equal(name, tally[name], 0);
+  if (state.hugeOrder < ORDER_1G) for (const name of ONLY_1G) equal(name, tally[name], 0);
+  if (!state.inPlace) equal('convert_eagain', tally.convert_eagain, 0);
+  check(
+    tally.convert_eagain <= tally.converts,
+    () => `convert_eagain: ${tally.convert_eagain} of ${tally.converts} conversions`,
+  );
+  verifyDistinct(state, check);
+  verifyPeaks(state, check, equal);
+  const byConversion = state.arch === 'pkvm' ? 0 : tally.converts;
+  check(tally.exits >= byConversion, () => `exits: ${tally.exits}, of them ${byConversion} conversions`);
+}
 
+type Equal = (what: string, counted: number, found: number) => void;
+
+/** Folios added, removed, split and merged make those there are; a split or merge of 1G moves pages among the smaller. */
+function verifyFolios(state: State, now: Recount, equal: Equal): void {
+  const { tally } = state;
+  const small = tally.folios_allocated_4k - tally.folios_freed_4k;
+  const huge = tally.folios_allocated_2m - tally.folios_freed_2m;
+  const giant = tally.folios_allocated_1g - tally.folios_freed_1g;
+  equal('1G folios', giant - tally.splits_1g + tally.merges_1g, now.giant);
+  equal(
+    'pages of folios',
+    small + huge * BLOCK_PAGES + giant * PAGES_1G,
+    now.small + now.huge * BLOCK_PAGES + now.giant * PAGES_1G,
+  );
+  if (state.hugeOrder === ORDER_1G) return;
+  const broken = tally.splits_2m - tally.merges_2m;
+  equal('4K folios', small + BLOCK_PAGES * broken, now.small);
+  equal('2M folios', huge - broken, now.huge);
+}
+
+function verifyDistinct(state: State, check: Check): void {
+  const atMost = (what: string, sets: readonly ReadonlySet<number>[], limit: number) => {
+    const found = sets.reduce((sum, set) => sum + set.size, 0);
+    check(found <= limit && (found > 0 || limit === 0), () => `${what}: ${found} ranges, ${limit} events`);
+  };
+  const { files, tally } = state;
+  atMost(
+    'split_distinct_2m',
+    files.map((file) => file.everSplit),
+    tally.splits_2m,
+  );
+  atMost(
+    'split_distinct_1g',
+    files.map((file) => file.everSplit1g),
+    tally.splits_1g,
+  );
+  atMost(
+    'merge_distinct_2m',
+    files.map((file) => file.everMerged),
+    tally.merges_2m,
+  );
+  atMost(
+    'merge_distinct_1g',
+    files.map((file) => file.everMerged1g),
+    tally.merges_1g,
+  );
+}
+
+function verifyPeaks(state: State, check: Check, equal: Equal): void {
+  const { frames, tally } = state;
   let held = 0;
   let copies = 0;
   for (const is of frames.state) {
     if (is === FRAME.copy) copies += 1;
-    if (is !== FRAME.free && is !== FRAME.pressure) held += 1;
+    if (!NOT_HELD.includes(is as FrameState)) held += 1;
   }
   equal('host pages', frames.hostPages, held);
   equal('shared copy pages', frames.copyPages, copies);
-  const peak = (what: string, highest: number, present: number) =>
-    check(highest >= present && highest <= frames.pages, () => `${what} peak is ${highest}, there are ${present}`);
+  const peak = (what: string, highest: number, present: number, most = frames.pages) =>
+    check(highest >= present && highest <= most, () => `${what} peak is ${highest}, there are ${present}`);
   peak('host pages', frames.hostPagesPeak, held);
   peak('shared copy pages', frames.copyPagesPeak, copies);
-  const atMost = (what: string, found: number, limit: number) =>
-    check(found <= limit, () => `${what}: ${found} ranges, ${limit} events`);
-  atMost('split_distinct_2m', now.split, tally.splits_2m);
-  atMost('merge_distinct_2m', now.merged, tally.merges_2m);
-  check(tally.exits >= tally.converts, () => `exits: ${tally.exits}, of them ${tally.converts} conversions`);
+  peak('retained pages', tally.retained_pages_peak, retainedPages(state));
+  if (state.knobs.metadata === 'hvo') {
+    peak('metadata', tally.metadata_bytes_modelled_peak, hvoBytes(state), Number.POSITIVE_INFINITY);
+  }
+  if (state.knobs.metadata === 'structless') {
+    peak('metadata', tally.metadata_bytes_modelled_peak, structlessBytes(state), Number.POSITIVE_INFINITY);
+  }
 }
 
 function recount(state: State): Recount {
-  const now: Recount = { leaves4k: 0, leaves2m: 0, folios4k: 0, folios2m: 0, split: 0, merged: 0 };
+  const leaves = { [LEAF.small]: 0, [LEAF.huge]: 0, [LEAF.giant]: 0 };
+  const now = { leaves, small: 0, huge: 0, giant: 0 };
   for (const file of state.files) {
-    now.split += file.everSplit.size;
-    now.merged += file.everMerged.size;
-    for (const block of file.blocks.values()) {
-      if (block.leaf[0] === LEAF.huge) now.leaves2m += 1;
-      if (block.hugeFolio) now.folios2m += 1;
-      for (let at = 0; at < BLOCK_PAGES; at += 1) {
-        if (block.leaf[at] === LEAF.small) now.leaves4k += 1;
-        if (!block.hugeFolio && block.pfn[at] !== NO_PFN) now.folios4k += 1;
-      }
+    for (const [number, block] of file.blocks) {
+      const base = number * BLOCK_PAGES;
+      if (block.leaf[0] === LEAF.huge) leaves[LEAF.huge] += 1;
+      if (block.leaf[0] === LEAF.giant && base % PAGES_1G === 0) leaves[LEAF.giant] += 1;
+      leaves[LEAF.small] += block.leaf.filter((leaf) => leaf === LEAF.small).length;
+      if (block.order === ORDER_2M) now.huge += 1;
+      else if (block.order === ORDER_4K) now.small += block.pfn.filter((pfn) => pfn !== NO_PFN).length;
+      else if (base % PAGES_1G === 0) now.giant += 1;
     }
   }
   return now;

@@ -15,7 +15,12 @@ export interface Owner {
 
 const NAMES = Object.fromEntries(Object.entries(FRAME).map(([name, state]) => [state, name]));
 
-/** @returns the owners of the gmem frames, by pfn. */
+/** Frames that no file has, and whose bytes are nobody's. */
+const NO_OWNER = new Set<FrameState>([FRAME.free, FRAME.pressure, FRAME.poisoned, FRAME.pool, FRAME.vmemmap]);
+/** What a frame of the pool never is. */
+const OF_BUDDY = new Set<FrameState>([FRAME.free, FRAME.pressure, FRAME.copy, FRAME.orphanCopy, FRAME.vmemmap]);
+
+/** @returns the owners of the gmem frames, by pfn; only snp has a use for them. */
 export function verifyFrames(state: State, check: Check): Map<number, Owner> {
   const { frames } = state;
   const owners = new Map<number, Owner>();
@@ -30,7 +35,9 @@ export function verifyFrames(state: State, check: Check): Map<number, Owner> {
   };
 
   for (const file of state.files) {
+    /** What the file has of what it pinned. */
     const held = new Set<number>();
+    const pinned = file.pins.size > 0;
     for (const [number, block] of file.blocks) {
       for (let at = 0; at < BLOCK_PAGES; at += 1) {
         const index = number * BLOCK_PAGES + at;
@@ -38,12 +45,12 @@ export function verifyFrames(state: State, check: Check): Map<number, Owner> {
         const copy = block.copy[at] as number;
         if (page !== NO_PFN) {
           claim(page, FRAME.gmem, () => `gmem ${file.id} index ${index}`);
-          owners.set(page, { file, index });
-          held.add(page);
+          if (state.arch === 'snp') owners.set(page, { file, index });
+          if (pinned) held.add(page);
         }
         if (copy !== NO_PFN) {
           claim(copy, FRAME.copy, () => `the copy of gmem ${file.id} index ${index}`);
-          held.add(copy);
+          if (pinned) held.add(copy);
         }
       }
     }
@@ -57,21 +64,24 @@ export function verifyFrames(state: State, check: Check): Map<number, Owner> {
   }
 
   const inState = new Float64Array(frames.inState.length);
+  const poolPages = frames.poolBlocks * BLOCK_PAGES;
   for (let pfn = 0; pfn < frames.pages; pfn += 1) {
     const is = frames.state[pfn] as FrameState;
     inState[is] = (inState[is] as number) + 1;
-    const needsOwner = is !== FRAME.free && is !== FRAME.pressure && is !== FRAME.poisoned;
+    const inPool = pfn < poolPages;
+    const needsOwner = !NO_OWNER.has(is);
     check(!needsOwner || claimed[pfn] === 1, () => `pfn ${pfn} is ${NAMES[is]} and nobody has it`);
     const outOfUse = is === FRAME.poisoned;
-    check(!outOfUse || frames.poisoned.has(pfn), () => `pfn ${pfn} is out of use but was not poisoned`);
+    check(!outOfUse || inPool || frames.poisoned.has(pfn), () => `pfn ${pfn} is out of use but was not poisoned`);
+    const mayBe = inPool ? !OF_BUDDY.has(is) : is !== FRAME.pool;
+    check(mayBe, () => `pfn ${pfn} is ${NAMES[is]}, it ${inPool ? 'belongs' : 'does not belong'} to the pool`);
   }
   for (const pfn of frames.poisoned) {
     check(frames.state[pfn] !== FRAME.free, () => `pfn ${pfn} is poisoned and free`);
   }
   for (const pfn of state.contents.owned()) {
-    const is = frames.state[pfn] as number;
-    const used = is !== FRAME.free && is !== FRAME.pressure && is !== FRAME.poisoned;
-    check(used, () => `pfn ${pfn} is ${NAMES[is]} and holds contents`);
+    const is = frames.state[pfn] as FrameState;
+    check(!NO_OWNER.has(is), () => `pfn ${pfn} is ${NAMES[is]} and holds contents`);
   }
   inState.forEach((pages, is) => {
     check(frames.inState[is] === pages, () => `frames ${NAMES[is]}: ${pages}, counted ${frames.inState[is]}`);
@@ -83,7 +93,7 @@ export function verifyFrames(state: State, check: Check): Map<number, Owner> {
 /** Used and unmovable pages, class and census of every block. */
 function verifyBlocks(frames: Frames, check: Check): void {
   const census = new Uint16Array(frames.census.length);
-  for (let block = 0; block < frames.blocks; block += 1) {
+  for (let block = frames.poolBlocks; block < frames.blocks; block += 1) {
     let used = 0;
     let unmovable = 0;
     for (let pfn = block * BLOCK_PAGES; pfn < (block + 1) * BLOCK_PAGES; pfn += 1) {

@@ -2,8 +2,9 @@
  * The page cache: folios aligned, contiguous and inside the file; marks, references and copies only where they may be.
  */
 import { NO_PFN } from '../../spec/page-view.js';
+import { levelName, ORDER_1G, ORDER_2M, ORDER_4K } from '../../spec/units.js';
 import { BLOCK_PAGES } from '../frames.js';
-import { type Block, type GmemFile, pageAt } from '../model.js';
+import { type Block, blockOf, type GmemFile, pageAt, rangeAround } from '../model.js';
 import type { State } from '../state.js';
 import type { Check } from './verify.js';
 
@@ -32,7 +33,10 @@ export function verifyPages(state: State, check: Check): void {
 
 function verifyBlock(file: GmemFile, base: number, block: Block, check: Check): void {
   const whole = base + BLOCK_PAGES <= file.pages;
-  check(!block.hugeFolio || (whole && isRun(block.pfn)), () => `gmem ${file.id} index ${base}: no 2M folio there`);
+  check(
+    block.order === ORDER_4K || isFolio(file, base, block),
+    () => `gmem ${file.id} index ${base}: no ${levelName(block.order)} folio there`,
+  );
   check(!block.hugeCopy || (whole && isRun(block.copy)), () => `gmem ${file.id} index ${base}: no 2M copy there`);
   for (let at = 0; at < BLOCK_PAGES; at += 1) {
     const index = base + at;
@@ -50,6 +54,18 @@ function verifyBlock(file: GmemFile, base: number, block: Block, check: Check): 
     );
     check((!page && !copy) || index < file.pages, () => `gmem ${file.id} index ${index} is beyond its file`);
   }
+}
+
+/** Part of an aligned, contiguous folio of its order, all of it inside the file. */
+function isFolio(file: GmemFile, base: number, block: Block): boolean {
+  const { first, end } = rangeAround(base, block.order);
+  const head = pageAt(file, first);
+  if (end > file.pages || head % (end - first) !== 0 || !isRun(block.pfn)) return false;
+  if (block.order === ORDER_2M) return true;
+  for (let at = first; at < end; at += BLOCK_PAGES) {
+    if (blockOf(file, at)?.order !== ORDER_1G || pageAt(file, at) !== head + (at - first)) return false;
+  }
+  return true;
 }
 
 /** 512 contiguous pfns from an aligned one. */

@@ -1,6 +1,7 @@
 /**
- * RMP: an assigned page is a marked gmem page of the VM it is assigned to, a marked page of an snp guest is assigned, and
- * a 2M entry is whole.
+ * RMP: an assigned page is a marked gmem page of the VM it is assigned to, in place a private one; by discard a marked
+ * page of an snp guest is assigned, unless it is poisoned (punch `zero` gives those up and leaves them alone); a 2M entry
+ * is whole.
  */
 import { BLOCK_PAGES } from '../frames.js';
 import type { RmpBlock } from '../rmp.js';
@@ -24,14 +25,16 @@ export function verifyRmp(state: State, owners: ReadonlyMap<number, Owner>, chec
       const { file, index } = owner;
       const marked = file.blocks.get(Math.floor(index / BLOCK_PAGES))?.marked[index % BLOCK_PAGES] === 1;
       check(marked, () => `RMP assigns pfn ${pfn}, gmem ${file.id} index ${index} is not marked`);
+      const isPrivate = !state.inPlace || file.kinds.at(index) === 'private';
+      check(isPrivate, () => `RMP assigns pfn ${pfn}, gmem ${file.id} index ${index} is shared`);
     }
     check(!block.huge || isWhole(block), () => `2M RMP entry at pfn ${number * BLOCK_PAGES} is not whole`);
   }
-  if (state.arch !== 'snp') return;
+  if (state.arch !== 'snp' || state.inPlace) return;
   for (const [pfn, { file, index }] of owners) {
     const marked = file.blocks.get(Math.floor(index / BLOCK_PAGES))?.marked[index % BLOCK_PAGES] === 1;
     check(
-      !marked || state.rmp.assigned(pfn),
+      !marked || state.rmp.assigned(pfn) || state.frames.poisoned.has(pfn),
       () => `gmem ${file.id} index ${index} is marked, pfn ${pfn} is not assigned`,
     );
   }

@@ -5,8 +5,10 @@
 import type { State } from '../state.js';
 import { verifyCounters } from './counters.js';
 import { verifyFrames } from './frames.js';
+import { verifyKinds } from './kinds.js';
 import { verifyLeaves } from './leaves.js';
 import { verifyPages } from './pages.js';
+import { verifyPool } from './pool.js';
 import { verifyRmp } from './rmp.js';
 import { verifySlots } from './slots.js';
 
@@ -23,8 +25,10 @@ export function verify(state: State): string[] {
   };
   const owners = verifyFrames(state, check);
   verifyPages(state, check);
+  verifyKinds(state, check);
   verifyRmp(state, owners, check);
   verifySlots(state, check);
+  verifyPool(state, check);
   verifyLeaves(state, check);
   verifyCounters(state, check);
   return problems;

@@ -1,19 +1,25 @@
 /**
- * The table: the rules of docs/semantics.md, by section.
+ * The table: the rules of docs/semantics.md and docs/semantics-designs.md, by section.
  */
 import { accesses } from './accesses.js';
 import { attributes } from './attributes.js';
 import { convert } from './convert.js';
+import { convertInPlace } from './convert-in-place.js';
 import { fault } from './fault.js';
+import { faultInPlace } from './fault-in-place.js';
 import { folios } from './folios.js';
 import { frames } from './frames.js';
 import { identity } from './identity.js';
 import { launch } from './launch.js';
 import { pins } from './pins.js';
 import { poison } from './poison.js';
+import { pools } from './pools.js';
 import { punch } from './punch.js';
+import { punchDesigns } from './punch-designs.js';
 import type { Rule } from './rule.js';
+import { shareability } from './shareability.js';
 import { slots } from './slots.js';
+import { splitMerge } from './split-merge.js';
 
 export const RULES: { readonly [section: string]: readonly Rule[] } = {
   'objects and identity (2)': identity,
@@ -28,4 +34,10 @@ export const RULES: { readonly [section: string]: readonly Rule[] } = {
   'split, merge (11)': folios,
   'pin (11)': pins,
   'poison (11)': poison,
+  'pools, metadata (14)': pools,
+  'kinds in place (15)': shareability,
+  'fault in place (16)': faultInPlace,
+  'splits and merges (17)': splitMerge,
+  'convert in place (18)': convertInPlace,
+  'the other punches, host leaves (19, 20)': punchDesigns,
 };
