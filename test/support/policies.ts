@@ -36,7 +36,7 @@ export function streamOps(policy: TestPolicy): number {
 
 /** Part of a budget of ops that a policy gets, beside one with 1. */
 export function weightOf(policy: TestPolicy): number {
-  return isGiant(policy) ? 0.1 : 1;
+  return isGiant(policy) ? 0.3 : 1;
 }
 
 /** Any knobs on any arch that the engines accept. */

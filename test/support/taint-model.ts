@@ -1,11 +1,13 @@
 /**
  * What the next reader of a page must see, predicted without any engine: a byte for each quarter of every page of every
  * file, once for the gmem page and once for the shared copy. It knows who may keep bytes and who must lose them
- * (docs/semantics.md sections 6 to 10), and nothing of frames, folios, marks or leaves. A quarter never written reads 0.
+ * (docs/semantics.md sections 6 to 10, docs/semantics-designs.md sections 18 and 19), and nothing of frames, folios, marks or
+ * leaves; which pages are present it is told where that decides (a conversion leaves nothing in an absent page, punch `keep`
+ * leaves pages in the file). A quarter never written reads 0.
  */
 import type { RecordFields } from '../../lib/ops/records.js';
 import type { Arch, Knobs } from '../../lib/spec/knobs.js';
-import { CREATE_FLAG, FLAG } from '../../lib/spec/ops.js';
+import { CONTENTS, CREATE_FLAG, FLAG } from '../../lib/spec/ops.js';
 import { PAGE_BYTES } from '../../lib/spec/units.js';
 import { nameOf } from './ops.js';
 
@@ -13,11 +15,19 @@ import { nameOf } from './ops.js';
 export const QUARTER_BYTES = 1024;
 const QUARTERS = PAGE_BYTES / QUARTER_BYTES;
 const BLOCK_PAGES = 512;
+/** What a conversion in place leaves where nobody asked for more. */
+const SCRAMBLED = 0xa5;
+
+/** Whether a page of an open file is present now. */
+export type Present = (gmem: number, index: number) => boolean;
 
 interface TaintFile {
   readonly id: number;
   readonly pages: number;
   readonly mmap: boolean;
+  /** In place: kind of what was never converted, and the indexes that have the other one. */
+  readonly privateAtFirst: boolean;
+  readonly turned: Set<number>;
   open: boolean;
   /** Bytes by quarter of the file. */
   readonly gmem: Map<number, number>;
@@ -47,18 +57,28 @@ export interface Answer {
 
 export class TaintModel {
   readonly #knobs: Knobs;
+  readonly #arch: Arch;
+  readonly #inPlace: boolean;
   readonly #privateAtFirst: boolean;
+  readonly #present: Present;
   readonly #open = new Map<number, TaintFile>();
   #slots: TaintSlot[] = [];
   /** `vm/gfn` of every gfn whose kind is not the initial one. */
   readonly #flipped = new Set<string>();
 
-  constructor(knobs: Knobs, arch: Arch) {
+  constructor(knobs: Knobs, arch: Arch, present: Present) {
     this.#knobs = knobs;
-    this.#privateAtFirst = arch !== 'none';
+    this.#arch = arch;
+    this.#inPlace = knobs.conversion === 'in-place';
+    this.#privateAtFirst = arch === 'snp' || arch === 'tdx';
+    this.#present = present;
   }
 
   isPrivate(vm: number, gfn: number): boolean {
+    if (this.#inPlace) {
+      const slot = this.#slotAt(vm, gfn);
+      return slot?.file.open ? privateAt(slot.file, slot.index + gfn - slot.gfn) : this.#privateAtFirst;
+    }
     return this.#privateAtFirst !== this.#flipped.has(`${vm}/${gfn}`);
   }
 
@@ -95,6 +115,8 @@ export class TaintModel {
           id: fields.gmem,
           pages,
           mmap: (fields.extra & CREATE_FLAG.mmap) !== 0,
+          privateAtFirst: this.#privateAtFirst && (fields.extra & CREATE_FLAG['init-shared']) === 0,
+          turned: new Set(),
           open: true,
           gmem: new Map(),
           copies: new Map(),
@@ -107,6 +129,10 @@ export class TaintModel {
         this.#setKind(fields.vm, gfn, pages, isPrivate);
         return;
       case 'convert':
+        if (this.#inPlace) {
+          this.#convertInPlace(fields, isPrivate);
+          return;
+        }
         this.#setKind(fields.vm, gfn, pages, isPrivate);
         this.#convert(fields.vm, gfn, pages, isPrivate);
         return;
@@ -148,28 +174,48 @@ export class TaintModel {
       const to = Math.min(gfn + pages, slot.gfn + slot.pages);
       if (from >= to) continue;
       const index = slot.index + from - slot.gfn;
-      if (!isPrivate && slot.file.open) this.#punch(slot.file, index, to - from);
+      if (!isPrivate && slot.file.open) this.#punch(slot.file, index, to - from, true);
       if (isPrivate && !this.#knobs.keepShared) forget(slot.file.copies, index, index + to - from);
     }
   }
 
-  /** What userspace punches of [index, index + pages), by the knob vmmPunch. */
-  #punch(file: TaintFile, index: number, pages: number): void {
+  /** The pages whose kind changes: zeroed, kept, or of no use any more. */
+  #convertInPlace({ vm, address, size, arg }: RecordFields, isPrivate: boolean): void {
+    const keep = CONTENTS[arg] === 'preserve' || (CONTENTS[arg] === 'unspecified' && this.#arch === 'pkvm');
+    for (let gfn = address / PAGE_BYTES; gfn < (address + size) / PAGE_BYTES; gfn += 1) {
+      const { file, ...slot } = this.#slotAt(vm, gfn) as TaintSlot;
+      const index = slot.index + gfn - slot.gfn;
+      if (privateAt(file, index) === isPrivate) continue;
+      if (!file.turned.delete(index)) file.turned.add(index);
+      if (keep) continue;
+      forget(file.gmem, index, index + 1);
+      if (CONTENTS[arg] === 'unspecified' && this.#present(file.id, index)) fill(file.gmem, index, SCRAMBLED);
+    }
+  }
+
+  /** What userspace punches of [index, index + pages), by the knob vmmPunch; what stays in the file keeps its bytes. */
+  #punch(file: TaintFile, index: number, pages: number, converting = false): void {
     let from = index;
     let to = Math.min(index + pages, file.pages);
-    if (this.#knobs.vmmPunch === 'never') return;
-    if (this.#knobs.vmmPunch === 'whole-folio' && this.#knobs.hugepages === '2M') {
-      from = Math.ceil(from / BLOCK_PAGES) * BLOCK_PAGES;
-      if (to !== file.pages) to = Math.floor(to / BLOCK_PAGES) * BLOCK_PAGES;
+    const { vmmPunch, punch, hugepages } = this.#knobs;
+    if (vmmPunch === 'never') return;
+    const shrinks = (vmmPunch === 'whole-folio' && hugepages !== 'off') || (punch === 'refuse' && converting);
+    if (shrinks) {
+      const unit = hugepages === '1G' ? BLOCK_PAGES * BLOCK_PAGES : BLOCK_PAGES;
+      from = Math.ceil(from / unit) * unit;
+      if (to !== file.pages) to = Math.floor(to / unit) * unit;
     }
-    forget(file.gmem, from, to);
+    if (punch !== 'keep') {
+      forget(file.gmem, from, to);
+      return;
+    }
+    for (let at = from; at < to; at += 1) if (!this.#present(file.id, at)) forget(file.gmem, at, at + 1);
   }
 
   #populate({ vm, address, arg }: RecordFields, pages: number): void {
     for (let gfn = address / PAGE_BYTES; gfn < address / PAGE_BYTES + pages; gfn += 1) {
       const slot = this.#slotAt(vm, gfn) as TaintSlot;
-      const first = (slot.index + gfn - slot.gfn) * QUARTERS;
-      for (let quarter = first; quarter < first + QUARTERS; quarter += 1) slot.file.gmem.set(quarter, arg);
+      fill(slot.file.gmem, slot.index + gfn - slot.gfn, arg);
     }
   }
 
@@ -191,7 +237,7 @@ export class TaintModel {
     const slot = this.#slotAt(vm, gfn);
     if (slot === undefined) return undefined;
     const { file } = slot;
-    const bytes = file.mmap || this.isPrivate(vm, gfn) ? file.gmem : file.copies;
+    const bytes = this.#inPlace || file.mmap || this.isPrivate(vm, gfn) ? file.gmem : file.copies;
     return { bytes, quarter: quarter + (slot.index - slot.gfn) * QUARTERS };
   }
 
@@ -200,7 +246,20 @@ export class TaintModel {
   }
 }
 
+function privateAt(file: TaintFile, index: number): boolean {
+  return file.privateAtFirst !== file.turned.has(index);
+}
+
+/** Every quarter of a page holds `byte`. */
+function fill(bytes: Map<number, number>, index: number, byte: number): void {
+  for (let quarter = index * QUARTERS; quarter < (index + 1) * QUARTERS; quarter += 1) bytes.set(quarter, byte);
+}
+
 function forget(bytes: Map<number, number>, from: number, to: number): void {
+  if ((to - from) * QUARTERS <= bytes.size) {
+    for (let quarter = from * QUARTERS; quarter < to * QUARTERS; quarter += 1) bytes.delete(quarter);
+    return;
+  }
   for (const quarter of bytes.keys()) {
     if (quarter >= from * QUARTERS && quarter < to * QUARTERS) bytes.delete(quarter);
   }

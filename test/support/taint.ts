@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import type { Backend } from '../../lib/engine/backend.js';
 import { type Outcome, OutcomeRecords } from '../../lib/ops/outcomes.js';
 import type { OpName } from '../../lib/spec/ops.js';
+import { NO_PFN } from '../../lib/spec/page-view.js';
 import { PAGE_BYTES } from '../../lib/spec/units.js';
 import type { Engine } from './differential.js';
 import { type Keys, linesOf, nameOf, op, recordsOf } from './ops.js';
@@ -16,6 +17,8 @@ const BYTES = 255;
 
 export class TaintedRun {
   readonly model: TaintModel;
+  /** A partial punch of a huge folio splits it, or is refused by a reference. */
+  readonly splitsPunched: boolean;
   /** Reads that succeeded, and those of them that had to return an owner's bytes. */
   checked = 0;
   tainted = 0;
@@ -26,9 +29,10 @@ export class TaintedRun {
 
   constructor(engine: Engine, policy: TestPolicy, memoryBytes: number) {
     const { knobs, arch } = policy;
+    this.splitsPunched = knobs.punch === 'split';
     const rest = { contents: true, seed: 0, residentLimitBytes: 2 ** 30 };
     this.#backend = engine.create({ knobs, arch, memoryBytes, ...rest });
-    this.model = new TaintModel(knobs, arch);
+    this.model = new TaintModel(knobs, arch, (gmem, index) => this.pfn(gmem, index) !== NO_PFN);
   }
 
   run(name: OpName, keys: Keys = {}): Outcome {
