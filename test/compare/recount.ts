@@ -1,8 +1,9 @@
 /**
  * A second opinion on the folio counters, written for the tests alone: a flat array a fact, every rule of docs/semantics.md
  * that a recorded trace can reach (create, bind, touch, convert on snp with ample memory), and no code of the engines.
- * For designs that convert by discard and split what a hole hits in part; `recounts` says which.
+ * For designs that convert by discard and split or zero what a hole hits in part; recount-in-place.ts has the others.
  */
+import type { OpSource } from '../../lib/ops/source.js';
 import type { OpStream } from '../../lib/ops/stream.js';
 import type { Knobs } from '../../lib/spec/knobs.js';
 import { FLAG } from '../../lib/spec/ops.js';
@@ -10,9 +11,9 @@ import { FLAG } from '../../lib/spec/ops.js';
 const PAGE = 4096;
 const BLOCK = 512;
 
-/** Whether the recount knows these knobs. In-place designs are counted by regions instead (test/workload/naive.ts). */
+/** Whether the recount knows these knobs. */
 export function recounts(knobs: Knobs): boolean {
-  return knobs.conversion === 'discard' && knobs.punch === 'split';
+  return knobs.conversion === 'discard' && (knobs.punch === 'split' || knobs.punch === 'zero');
 }
 
 interface Slot {
@@ -23,6 +24,8 @@ interface Slot {
 
 export class Recount {
   readonly counters: Record<string, number> = {};
+  /** No op of a guest by discard fails. */
+  readonly errors: Record<string, number> = {};
   readonly #knobs: Knobs;
   readonly #slots: Slot[] = [];
   #pages = 0;
@@ -33,6 +36,7 @@ export class Recount {
   readonly #marked = new Set<number>();
   readonly #assigned = new Set<number>();
   readonly #copy = new Set<number>();
+  readonly #retained = new Set<number>();
   /** By block of indexes. */
   readonly #huge = new Set<number>();
   readonly #rmp2m = new Set<number>();
@@ -46,7 +50,14 @@ export class Recount {
     this.#knobs = knobs;
   }
 
-  run(stream: OpStream): Record<string, number> {
+  run(source: OpSource): Record<string, number> {
+    for (const { stream } of source.chunks()) this.#ops(stream);
+    this.counters.host_pages_end = this.#held;
+    this.counters.retained_pages_end = this.#retained.size;
+    return this.counters;
+  }
+
+  #ops(stream: OpStream): void {
     for (let i = 0; i < stream.length; i += 1) {
       const { flags, address, size, extra } = stream.records.read(i);
       const name = stream.records.opName(i);
@@ -56,8 +67,6 @@ export class Recount {
       else if (name === 'convert') this.#convert(address / PAGE, (address + size) / PAGE, (flags & FLAG.private) !== 0);
       else throw new Error(`the recount does not know ${name}`);
     }
-    this.counters.host_pages_end = this.#held;
-    return this.counters;
   }
 
   /** What a page view should say of a page, pfns aside. */
@@ -209,11 +218,15 @@ export class Recount {
       const end = Math.min(to, slot.gfn + slot.pages) - slot.gfn + slot.index;
       if (first >= end) continue;
       if (toPrivate && !this.#knobs.keepShared) this.#dropCopies(first, end);
+      for (let i = first; toPrivate && i < end; i += 1) this.#retained.delete(i);
       if (toPrivate) continue;
       const [holeFirst, holeEnd] = this.#hole(first, end);
       if (holeFirst >= holeEnd) continue;
       this.#zap(holeFirst - slot.index + slot.gfn, holeEnd - slot.index + slot.gfn);
       this.#punch(holeFirst, holeEnd);
+      if (this.#knobs.punch === 'split') continue;
+      for (let i = first; i < end; i += 1) if (this.#present.has(i)) this.#retained.add(i);
+      this.counters.retained_pages_peak = Math.max(this.counters.retained_pages_peak ?? 0, this.#retained.size);
     }
   }
 
@@ -245,7 +258,9 @@ export class Recount {
       const from = Math.max(first, block * BLOCK);
       const to = Math.min(end, (block + 1) * BLOCK);
       const whole = to - from === BLOCK;
-      if (this.#huge.delete(block)) {
+      const zeroed = this.#knobs.punch === 'zero' && !whole && this.#huge.has(block);
+      if (zeroed) this.#count('pages_cleared', to - from);
+      else if (this.#huge.delete(block)) {
         if (whole) this.#count('folios_freed_2m');
         else this.#count('splits_2m');
         if (!whole) this.#count('folios_freed_4k', to - from);
@@ -263,7 +278,9 @@ export class Recount {
       for (let i = from; i < to; i += 1) {
         this.#marked.delete(i);
         this.#assigned.delete(i);
-        if (this.#present.delete(i)) this.#hold(-1, 0);
+        if (zeroed || !this.#present.delete(i)) continue;
+        this.#retained.delete(i);
+        this.#hold(-1, 0);
       }
     }
   }
