@@ -122,7 +122,7 @@ export class Engine {
     return this.apply({ op: 'set', key, value } as never);
   }
 
-  /** Other tenants take host memory until only `free` wholly free blocks of `order` (9 or 18) are left. */
+  /** Other tenants take host memory until only `free` wholly free blocks of `order` (0, 9 or 18) are left. */
   pressure(args: { order: number; free: number; seed?: number }): Outcome<'pressure'> {
     return this.apply({ ...args, op: 'pressure' } as never);
   }

@@ -154,6 +154,15 @@ export class Frames {
     return runs;
   }
 
+  /** Free pages of the buddy allocator, ascending. */
+  freePfns(): number[] {
+    const pfns: number[] = [];
+    for (let pfn = this.poolBlocks * BLOCK_PAGES; pfn < this.pages; pfn += 1) {
+      if (this.state[pfn] === FRAME.free) pfns.push(pfn);
+    }
+    return pfns;
+  }
+
   /** Free pages in blocks that are neither free nor full and that an unmovable page keeps broken. */
   strandedPages(): number {
     let stranded = 0;

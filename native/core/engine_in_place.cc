@@ -79,26 +79,30 @@ Engine::Errno Engine::check_to_private(Conversion& conversion, File& file, Run<I
   return spec::kEAGAIN;
 }
 
-// Every folio that must be split can be: no reference on it, and vmemmap for all of them together.
+// Every folio that must be split can be: no reference on any of them, then vmemmap for all of them together.
 Engine::Errno Engine::check_to_shared(Conversion& conversion, File& file, Run<Index> piece) {
   if (natural_) return spec::kOk;
   const bool on = conversion.to_private != file.initially_private;
   uint64_t huge_pages = 0;
   uint64_t checked_end = 0;  // blocks below belong to folios already checked
+  bool frames_lack = false;
   for (uint64_t block = piece.first.block(); block <= (piece.end - Pages{1}).block(); ++block) {
     const BlockWord word = file.pages.word(block);
     if (!word.huge() || block < checked_end) continue;
     if (file.changed_kinds->differing(block, block_mask(piece, block), on).none()) continue;
     const uint64_t first = folio_first_block(word, block);
     checked_end = first + folio_blocks(word);
-    conversion.refused = std::max(Index::of_block(first), piece.first);
+    const Index start = std::max(Index::of_block(first), piece.first);
     if (refuse_split(file, block)) {
+      conversion.refused = start;
       count(Counter::kConvertEagain);
       return spec::kEAGAIN;
     }
-    if (word.folio_order() == huge_order_ && !vmemmap_available(++huge_pages)) return spec::kENOMEM;
+    if (frames_lack || word.folio_order() != huge_order_ || vmemmap_available(++huge_pages)) continue;
+    frames_lack = true;
+    conversion.refused = start;
   }
-  return spec::kOk;
+  return frames_lack ? spec::kENOMEM : spec::kOk;
 }
 
 void Engine::convert_content(File& file, uint64_t block, const Bitmap512& pages, spec::Content content) {

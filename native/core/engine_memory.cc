@@ -158,23 +158,27 @@ void Engine::return_vmemmap(Pfn huge_page) {
 Engine::Errno Engine::op_pressure(const spec::OpRecord& op) {
   const int64_t keep = quantity(op.size);
   const int64_t seed = quantity(op.extra);
-  if ((op.arg != kOrder2m && op.arg != kOrder1g) || keep < 0 || seed < 0) return spec::kEINVAL;
+  if ((op.arg != kOrder4k && op.arg != kOrder2m && op.arg != kOrder1g) || keep < 0 || seed < 0) return spec::kEINVAL;
   const uint32_t run_pages = 1U << op.arg;
-  std::vector<uint64_t> runs;
-  if (op.arg == kOrder2m) {
+  std::vector<uint32_t> runs;  // numbers of free runs of that order
+  if (op.arg == kOrder4k) {
+    for (uint64_t pfn = pool_.frames().value; pfn < host_total_.value; ++pfn) {
+      if (frames_.is_free(Pfn{pfn})) runs.push_back(static_cast<uint32_t>(pfn));
+    }
+  } else if (op.arg == kOrder2m) {
     for (uint64_t block = frames_.next_free_block(0); block != BitTree::kNone;
          block = frames_.next_free_block(block + 1)) {
-      runs.push_back(block);
+      runs.push_back(static_cast<uint32_t>(block));
     }
   } else {
     for (uint64_t region = 0; region < frames_.regions(); ++region) {
-      if (frames_.region_free(region)) runs.push_back(region);
+      if (frames_.region_free(region)) runs.push_back(static_cast<uint32_t>(region));
     }
   }
   Xoshiro128StarStar prng(static_cast<uint32_t>(seed) ^ seed_);
   for (uint64_t i = runs.size(); i-- > 1;) std::swap(runs[i], runs[prng.next() % (i + 1)]);
   for (uint64_t i = static_cast<uint64_t>(keep); i < runs.size(); ++i) {
-    frames_.take_exactly(Pfn{(runs[i] << op.arg) + prng.next() % run_pages}, Mobility::kUnmovable);
+    frames_.take_exactly(Pfn{(uint64_t{runs[i]} << op.arg) + prng.next() % run_pages}, Mobility::kUnmovable);
     ++pressure_pages_;
   }
   return spec::kOk;

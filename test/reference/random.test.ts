@@ -21,6 +21,7 @@ describe('reference random numbers', () => {
   });
 
   for (const [order, memoryBytes] of [
+    [0, HUGE],
     [9, 7 * HUGE],
     [18, 5 * GiB + HUGE],
   ] as const) {

@@ -144,8 +144,8 @@ export class Actions {
       case 'set':
         return [op('set', { key: 'hugepages', value: random.pick(SWITCHES.hugepages) })];
       case 'pressure': {
-        const order = Number(random.weighted({ 9: 80, 18: 15, 0: 5 }));
-        const free = random.below(this.#setting.roomy ? random.pick([3, 600, 1200]) : 6);
+        const order = Number(random.weighted({ 9: 72, 18: 15, 0: 8, 1: 5 }));
+        const free = random.below(order === 0 || this.#setting.roomy ? random.pick([3, 600, 1200]) : 6);
         return [op('pressure', { order, free, seed: random.chance(0.1) ? -1 : random.below(2 ** 33) })];
       }
       case 'create':

@@ -82,9 +82,10 @@ export const frames: readonly Rule[] = [
     steps: [...boot(2 * HUGE), [{ op: 'fallocate', offset: 0, size: 2 * HUGE }, no('ENOMEM', { done: 512 })]],
   },
   {
-    rule: 'pressure: order 9 or 18, free and seed not negative',
+    rule: 'pressure: order 0, 9 or 18, free and seed not negative',
     steps: [
-      [{ op: 'pressure', order: 0, free: 0 }, no('EINVAL')],
+      [{ op: 'pressure', order: 1, free: 0 }, no('EINVAL')],
+      [{ op: 'pressure', order: 0, free: 0, seed: -1 }, no('EINVAL')],
       [{ op: 'pressure', order: 10, free: 0 }, no('EINVAL')],
       [{ op: 'pressure', order: 9, free: -1 }, no('EINVAL')],
       [{ op: 'pressure', order: 9, free: 0, seed: -1 }, no('EINVAL')],
@@ -118,6 +119,19 @@ export const frames: readonly Rule[] = [
     policy: { hugepages: '2M' },
     steps: [[{ op: 'pressure', order: 18, free: 1, seed: 2 ** 40 + 5 }, ok]],
     counters: { stranded_pages_end: 511, host_pages_end: 0 },
+  },
+  {
+    rule: 'pressure of order 0 leaves `free` pages, wherever they are',
+    memory: 4 * HUGE,
+    steps: [
+      ...boot(4 * HUGE),
+      [ALL_PRIVATE, ok],
+      [{ op: 'fallocate', offset: 0, size: 300 * PAGE }, ok],
+      [{ op: 'pressure', order: 0, free: 3, seed: 9 }, ok],
+      [{ op: 'pressure', order: 0, free: 4, seed: 1 }, ok],
+      [{ op: 'fallocate', offset: HUGE, size: HUGE }, no('ENOMEM', { done: 3 })],
+    ],
+    counters: { folios_allocated_4k: 303, fallbacks: 1, stranded_pages_end: 0, host_pages_end: 303 },
   },
   {
     rule: 'peaks: host pages, copies, and 64 modelled bytes a page',

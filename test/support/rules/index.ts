@@ -20,6 +20,7 @@ import type { Rule } from './rule.js';
 import { shareability } from './shareability.js';
 import { slots } from './slots.js';
 import { splitMerge } from './split-merge.js';
+import { vmemmap } from './vmemmap.js';
 
 export const RULES: { readonly [section: string]: readonly Rule[] } = {
   'objects and identity (2)': identity,
@@ -35,6 +36,7 @@ export const RULES: { readonly [section: string]: readonly Rule[] } = {
   'pin (11)': pins,
   'poison (11)': poison,
   'pools, metadata (14)': pools,
+  'vmemmap (14, 17)': vmemmap,
   'kinds in place (15)': shareability,
   'fault in place (16)': faultInPlace,
   'splits and merges (17)': splitMerge,
