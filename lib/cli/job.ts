@@ -1,10 +1,12 @@
 /**
- * What `compare` and `replay` have in common: read the input, run, write the reports, and the exit code that follows.
+ * What `compare`, `replay` and `run` have in common: read the input, run, write the reports, and the exit code that follows.
  */
 import type { CompareInput, CompareOptions } from '../compare/compare.js';
 import { fileDigest } from '../compare/digest.js';
 import { isRun, type ResultsDocument } from '../compare/results.js';
+import { type Sweep, type SweepStep, settingOf, sweptDocument } from '../compare/sweep.js';
 import { readCostFile } from '../cost/file.js';
+import type { CostTable } from '../cost/table.js';
 import { openInput } from '../trace/input.js';
 import { EXIT, type ExitCode } from './exit.js';
 import { onInterrupt } from './interrupt.js';
@@ -19,32 +21,31 @@ export async function runJob(
   flags: RunFlags,
   targets: readonly Target[],
   run: Runner,
+  sweep?: Sweep,
 ): Promise<ExitCode> {
   const costs = flags.cost === undefined ? undefined : await readCostFile(flags.cost);
   const interruption = onInterrupt(flags.quiet);
   const progress = progressLine(flags.progress, flags.quiet);
+  const own = {
+    costs,
+    // Timeline and memory map cost time, and only these show them.
+    samples: targets.some(({ format }) => format === 'html' || format === 'json') ? undefined : 0,
+    signal: interruption.signal,
+    onProgress: progress?.update,
+  };
   let document: ResultsDocument;
   try {
-    const [input, sha256] = await Promise.all([
-      openInput(path, { format: flags.inputFormat, settings: flags.set }),
-      fileDigest(path),
-    ]);
-    const { format, fitted, wishes } = input;
-    document = await run(
-      { path, format, stream: input.ops, fitted, sha256 },
-      {
-        policies: wishes.policies,
-        engine: flags.engine,
-        arch: flags.arch ?? (flags.engine === 'kvm' ? undefined : wishes.arch),
-        memoryBytes: flags.memory ?? wishes.memoryBytes,
-        seed: flags.seed ?? wishes.seed,
-        costs,
-        // Timeline and memory map cost time, and only these show them.
-        samples: targets.some(({ format }) => format === 'html' || format === 'json') ? undefined : 0,
-        signal: interruption.signal,
-        onProgress: progress?.update,
-      },
-    );
+    if (sweep === undefined) {
+      document = await runOnce(path, flags, flags.set, own, run);
+    } else {
+      const steps: SweepStep[] = [];
+      for (const value of sweep.values) {
+        if (interruption.signal.aborted) break;
+        const settings = [...(flags.set ?? []), settingOf(sweep, value)];
+        steps.push({ value, document: await runOnce(path, flags, settings, own, run) });
+      }
+      document = sweptDocument(sweep, steps);
+    }
   } finally {
     progress?.clear();
     interruption.release();
@@ -54,6 +55,35 @@ export async function runJob(
     for (const file of files)
       process.stderr.write(`wrote ${file}${file.endsWith('.html') ? ' (open it in a browser)' : ''}\n`);
   return exitCode(document);
+}
+
+interface OwnOptions extends Pick<CompareOptions, 'samples' | 'signal' | 'onProgress'> {
+  readonly costs: CostTable | undefined;
+}
+
+async function runOnce(
+  path: string,
+  flags: RunFlags,
+  settings: string[] | undefined,
+  own: OwnOptions,
+  run: Runner,
+): Promise<ResultsDocument> {
+  const [input, sha256] = await Promise.all([
+    openInput(path, { format: flags.inputFormat, settings }),
+    fileDigest(path),
+  ]);
+  const { format, fitted, wishes } = input;
+  return run(
+    { path, format, stream: input.ops, fitted, sha256 },
+    {
+      ...own,
+      policies: wishes.policies,
+      engine: flags.engine,
+      arch: flags.arch ?? (flags.engine === 'kvm' ? undefined : wishes.arch),
+      memoryBytes: flags.memory ?? wishes.memoryBytes,
+      seed: flags.seed ?? wishes.seed,
+    },
+  );
 }
 
 function exitCode(document: ResultsDocument): ExitCode {

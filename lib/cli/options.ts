@@ -2,6 +2,7 @@
  * Option values, as text from the command line to what the program takes. A bad value says what is accepted.
  */
 import { Option } from 'commander';
+import type { Sweep } from '../compare/sweep.js';
 import { ENGINES } from '../engine/create.js';
 import { didYouMean } from '../ops/suggest.js';
 import { unsupportedReason } from '../policy/policy.js';
@@ -80,6 +81,16 @@ function memory(text: string): number {
 /** Repeatable. */
 export function settings(text: string, before: string[] | undefined): string[] {
   return [...(before ?? []), text];
+}
+
+/** `key=v1,v2,...`: what `--sweep` takes. */
+export function sweptKey(text: string): Sweep {
+  const [, key, list] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
+  const values = [...new Set((list ?? '').split(',').map((value) => value.trim()))].filter((value) => value !== '');
+  if (key === undefined || values.length === 0) {
+    throw new UsageError(`--sweep: ${JSON.stringify(text)}. Accepted: key=v1,v2,..., such as phases[3].share=2%,4%,8%`);
+  }
+  return { key, values };
 }
 
 function seed(text: string): number {

@@ -1,15 +1,17 @@
 /** `gmem run SCENARIO.yaml`: a scenario under the policies it names, with keys of it set from outside where asked. */
 import { Command, Option } from 'commander';
 import { compare } from '../compare/compare.js';
+import type { Sweep } from '../compare/sweep.js';
 import { PRESET_NAMES, type PresetName } from '../policy/presets.js';
 import { runJob } from './job.js';
 import type { Done } from './main.js';
-import { policyNames, type RunFlags, runOptions, SIMULATORS, settings } from './options.js';
+import { policyNames, type RunFlags, runOptions, SIMULATORS, settings, sweptKey } from './options.js';
 import { planOutput } from './output.js';
 
 interface ScenarioFlags extends RunFlags {
   policies?: PresetName[];
   guestMemory?: string;
+  sweep?: Sweep;
 }
 
 export function runCommand(done: Done): Command {
@@ -29,6 +31,11 @@ export function runCommand(done: Done): Command {
       ),
     )
     .addOption(new Option('--guest-memory <size>', 'memory of the guests: the same as --set machine.memory=SIZE'));
+  command.addOption(
+    new Option('--sweep <key=v1,v2,...>', 'run once with each value of a key: a row a policy and value').argParser(
+      sweptKey,
+    ),
+  );
   for (const option of runOptions(SIMULATORS).filter(({ long }) => long !== '--input-format')) {
     command.addOption(option);
   }
@@ -41,7 +48,8 @@ The seed of a scenario makes its ops; --seed replaces it (--set machine.seed=N),
 Examples:
   gmem run scenarios/snp-boot-16g.yaml
   gmem run scenarios/snp-boot-16g.yaml --guest-memory 64GiB --format json
-  gmem run scenarios/shared-pool.yaml --set phases[3].share=4% --format html -o report.html`,
+  gmem run scenarios/shared-pool.yaml --set phases[3].share=4% --format html -o report.html
+  gmem run scenarios/shared-pool.yaml --sweep phases[3].share=1%,2%,4%,8% --policies hugetlb-2m`,
     )
     .action(async (scenario: string, flags: ScenarioFlags) => {
       const targets = await planOutput(flags.format ?? ['table'], flags.output);
@@ -51,8 +59,12 @@ Examples:
         ...(flags.set ?? []),
       ];
       done(
-        await runJob(scenario, { ...flags, inputFormat: 'scenario', set }, targets, (stream, options) =>
-          compare(stream, { ...options, policies: flags.policies ?? options.policies }),
+        await runJob(
+          scenario,
+          { ...flags, inputFormat: 'scenario', set },
+          targets,
+          (stream, options) => compare(stream, { ...options, policies: flags.policies ?? options.policies }),
+          flags.sweep,
         ),
       );
     });

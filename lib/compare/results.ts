@@ -88,6 +88,8 @@ export interface HostFigures {
 
 export interface RunResult {
   policy: string;
+  /** In a sweep: the key and value of the scenario that this row ran with. */
+  setting?: string;
   engine: EngineKind;
   knobs: Knobs;
   /** Ops that ran. */
@@ -106,6 +108,7 @@ export interface RunResult {
 /** A policy that cannot run this input here; the others ran. */
 export interface RefusedResult {
   policy: string;
+  setting?: string;
   engine: EngineKind;
   refused: string;
 }
@@ -125,12 +128,19 @@ export interface ResultsDocument {
   tool: { name: string; version: string };
   input: InputSummary;
   settings: RunSettings;
+  /** The rows ran with this key of the scenario at each of these values; `input` and `settings` are of the first. */
+  sweep?: { key: string; values: string[] };
   interrupted?: true;
   results: PolicyResult[];
   /** Which table `cost_table` is: its name and where it is from. */
   cost_origin: { name: string } & CostOrigin;
   cost_table: CostEntry[];
   host: MachineFigures;
+}
+
+/** What a report calls a row. */
+export function rowName({ policy, setting }: PolicyResult): string {
+  return setting === undefined ? policy : `${policy} ${setting}`;
 }
 
 export function isRun(result: PolicyResult): result is RunResult {

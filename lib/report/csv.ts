@@ -9,8 +9,10 @@ export function csvReport(document: ResultsDocument): string {
   const runs = document.results.filter(isRun);
   const errnos = [...new Set(runs.flatMap((run) => Object.keys(run.counters.errors)))].sort();
   const host = [...new Set(runs.flatMap((run) => Object.keys(run.host)))];
+  const swept = document.sweep !== undefined;
   const heading = [
     'policy',
+    ...(swept ? ['setting'] : []),
     'engine',
     'refused',
     'interrupted',
@@ -23,10 +25,12 @@ export function csvReport(document: ResultsDocument): string {
   ];
   const row = (result: PolicyResult): (string | number)[] => {
     if (!isRun(result)) {
-      return [result.policy, result.engine, result.refused, ...Array<string>(heading.length - 3).fill('')];
+      const told = [result.policy, ...(swept ? [result.setting ?? ''] : []), result.engine, result.refused];
+      return [...told, ...Array<string>(heading.length - told.length).fill('')];
     }
     return [
       result.policy,
+      ...(swept ? [result.setting ?? ''] : []),
       result.engine,
       '',
       result.interrupted ? 'true' : '',

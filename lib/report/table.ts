@@ -2,7 +2,7 @@
  * A comparison as text for a terminal: one row a policy, numbers to the right, columns that are zero everywhere left out and
  * named below.
  */
-import { COMPARE_SCHEMA, isRun, type ResultsDocument, type RunResult } from '../compare/results.js';
+import { COMPARE_SCHEMA, isRun, type ResultsDocument, type RunResult, rowName } from '../compare/results.js';
 import { formatBytes } from '../spec/units.js';
 import { type Column, usedColumns } from './columns.js';
 import { costTableLine } from './costs.js';
@@ -28,20 +28,20 @@ export function tableReport(document: ResultsDocument, options: TableOptions = {
   const lines = [paint(BOLD, title(document)), ''];
   if (runs.length > 0) lines.push(...grid(runs, options.width ?? DEFAULT_WIDTH, paint), '');
   for (const result of document.results) {
-    if (!isRun(result)) lines.push(paint(YELLOW, `${result.policy}: refused: ${result.refused}`));
+    if (!isRun(result)) lines.push(paint(YELLOW, `${rowName(result)}: refused: ${result.refused}`));
   }
   for (const run of runs) {
     if (run.interrupted) {
       lines.push(
-        paint(YELLOW, `${run.policy}: interrupted after ${grouped(run.ops)} of ${grouped(document.input.ops)} ops`),
+        paint(YELLOW, `${rowName(run)}: interrupted after ${grouped(run.ops)} of ${grouped(document.input.ops)} ops`),
       );
     }
-    for (const violation of run.violations ?? []) lines.push(paint(YELLOW, `${run.policy}: VIOLATED: ${violation}`));
-    if (run.violations?.length === 0) lines.push(`${run.policy}: every invariant holds`);
+    for (const violation of run.violations ?? []) lines.push(paint(YELLOW, `${rowName(run)}: VIOLATED: ${violation}`));
+    if (run.violations?.length === 0) lines.push(`${rowName(run)}: every invariant holds`);
     const errors = Object.entries(run.counters.errors);
     if (errors.length > 0) {
       lines.push(
-        `${run.policy}: ops that failed: ${errors.map(([name, count]) => `${name} ${grouped(count)}`).join(', ')}`,
+        `${rowName(run)}: ops that failed: ${errors.map(([name, count]) => `${name} ${grouped(count)}`).join(', ')}`,
       );
     }
   }
@@ -60,11 +60,12 @@ export function tableReport(document: ResultsDocument, options: TableOptions = {
   return `${lines.join('\n')}\n`;
 }
 
-function title({ input, settings, tool, results }: ResultsDocument): string {
+function title({ input, settings, sweep, tool, results }: ResultsDocument): string {
   const engines = [...new Set(results.map((result) => result.engine))].join(', ');
   const fitted = input.fitted ? ', fitted slot' : '';
+  const swept = sweep === undefined ? '' : `sweep of ${sweep.key} over ${sweep.values.join(', ')}; with the first: `;
   return (
-    `${input.path}: ${grouped(input.ops)} ops, guest ${formatBytes(input.guest_bytes)}${fitted}, arch ${settings.arch}, ` +
+    `${input.path}: ${swept}${grouped(input.ops)} ops, guest ${formatBytes(input.guest_bytes)}${fitted}, arch ${settings.arch}, ` +
     `host memory ${formatBytes(settings.memory_bytes)}, seed ${settings.seed}, ${engines} engine, ${tool.name} ${tool.version}`
   );
 }
@@ -79,7 +80,7 @@ function grid(runs: readonly RunResult[], width: number, paint: (code: string, t
   const widths = columns.map((column, c) =>
     Math.max(column.title.length, ...cells.map((row) => (row[c] as string).length)),
   );
-  const first = Math.max('policy'.length, ...runs.map((run) => run.policy.length));
+  const first = Math.max('policy'.length, ...runs.map((run) => rowName(run).length));
   const parts: [number, number][][] = [[]];
   let used = first;
   for (const block of groups(columns)) {
@@ -112,7 +113,7 @@ function grid(runs: readonly RunResult[], width: number, paint: (code: string, t
       paint(DIM, `${' '.repeat(first)}${groupNames.join('')}`),
       paint(BOLD, names),
       paint(DIM, '-'.repeat(names.length)),
-      ...runs.map((run, r) => row(run.policy, cells[r] as string[])),
+      ...runs.map((run, r) => row(rowName(run), cells[r] as string[])),
     ];
   });
 }

@@ -10,7 +10,7 @@ import { ROOT } from './support.js';
 const PAGES_2M = 512;
 const PAGES_1G = 512 * 512;
 
-for (const memory of ['16GiB', '64GiB', '1TiB']) {
+for (const memory of ['16GiB', '64GiB', '256GiB', '1TiB']) {
   test(`an SNP guest of ${memory} splits and merges what was published`, async () => {
     const file = path.join(ROOT, 'scenarios/snp-boot-16g.yaml');
     const input = await openInput(file, { settings: [`machine.memory=${memory}`] });

@@ -1,7 +1,7 @@
 /**
  * The comparison as an HTML table: a row a policy, best and worst of every column, and the difference to the first row.
  */
-import { isRun, type ResultsDocument, type RunResult } from '../../compare/results.js';
+import { isRun, type ResultsDocument, type RunResult, rowName } from '../../compare/results.js';
 import { type Column, usedColumns } from '../columns.js';
 import { difference, share } from '../format.js';
 import { html, type Markup } from './markup.js';
@@ -14,8 +14,8 @@ export function comparisonTable(document: ResultsDocument): Markup {
 <tr>${columns.map((column, c) => html`<th scope="col" class="${edge(columns, c)}" title="${column.explanation}">${column.title}</th>`)}</tr></thead>
 <tbody>${document.results.map((result) =>
     isRun(result)
-      ? html`<tr><th scope="row">${result.policy}${result.interrupted ? ' (interrupted)' : ''}</th>${columns.map((column, c) => cell(column, edge(columns, c), result, runs))}</tr>`
-      : html`<tr><th scope="row">${result.policy}</th><td class="refused" colspan="${Math.max(1, columns.length)}">refused: ${result.refused}</td></tr>`,
+      ? html`<tr><th scope="row">${rowName(result)}${result.interrupted ? ' (interrupted)' : ''}</th>${columns.map((column, c) => cell(column, edge(columns, c), result, runs))}</tr>`
+      : html`<tr><th scope="row">${rowName(result)}</th><td class="refused" colspan="${Math.max(1, columns.length)}">refused: ${result.refused}</td></tr>`,
   )}</tbody></table></div>`;
 }
 
@@ -44,7 +44,7 @@ function cell(column: Column, edgeClass: string, run: RunResult, runs: readonly 
     ...(run === base || column.host ? [] : [difference(value, column.value(base))]),
     ...(column.key === 'modelled_cycles' ? [largestShare(run)] : []),
   ].filter((note) => note !== '');
-  return html`<td class="${mark} ${edgeClass}" title="${run.policy}, ${column.group} ${column.title}: ${value}${word}"><b>${column.format(value)}</b>${notes.map((note) => html`<small>${note}</small>`)}</td>`;
+  return html`<td class="${mark} ${edgeClass}" title="${rowName(run)}, ${column.group} ${column.title}: ${value}${word}"><b>${column.format(value)}</b>${notes.map((note) => html`<small>${note}</small>`)}</td>`;
 }
 
 /** `best`, `worst`, or nothing: no ranking where all agree, where neither end is better, or over a part of the input. */

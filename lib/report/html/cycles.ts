@@ -1,7 +1,7 @@
 /**
  * Where the modelled cycles go: a stacked bar a policy on one scale, the same as a table, and the cost table behind it.
  */
-import type { ResultsDocument, RunResult } from '../../compare/results.js';
+import { type ResultsDocument, type RunResult, rowName } from '../../compare/results.js';
 import { COST_EVENT_NAMES, COST_EVENTS, type CostEvent } from '../../cost/events.js';
 import { grouped, prefixed, share } from '../format.js';
 import { html, type Markup } from './markup.js';
@@ -17,7 +17,7 @@ export function cyclesSection(document: ResultsDocument, runs: readonly RunResul
 <ul class="legend">${events.map((event) => html`<li><span class="swatch" style="${color(event)}"></span>${COST_EVENTS[event].what}</li>`)}</ul></figure>
 <h3 style="margin-top:18px">The same in numbers</h3>
 <div class="scroll" role="region" aria-label="Modelled cycles by event" tabindex="0"><table><thead><tr><th scope="col" class="text">event</th>${runs.map(
-    (run) => html`<th scope="col">${run.policy}</th>`,
+    (run) => html`<th scope="col">${rowName(run)}</th>`,
   )}<th scope="col">cycles each</th><th scope="col" class="text">where the number is from</th></tr></thead><tbody>
 ${events.map(
   (event) =>
@@ -30,7 +30,7 @@ ${events.map(
 function stack(events: readonly CostEvent[], runs: readonly RunResult[]): Markup {
   const most = Math.max(1, ...runs.map((run) => run.modelled.cycles_total));
   const scale = (WIDTH - LABEL - TOTAL) / most;
-  const summary = runs.map((run) => `${run.policy} ${prefixed(run.modelled.cycles_total)}`).join(', ');
+  const summary = runs.map((run) => `${rowName(run)} ${prefixed(run.modelled.cycles_total)}`).join(', ');
   return html`<svg viewBox="0 0 ${WIDTH} ${ROW * runs.length}" role="img" aria-label="Modelled cycles by event: ${summary}">${runs.map(
     (run, r) => {
       let x = LABEL;
@@ -42,9 +42,9 @@ function stack(events: readonly CostEvent[], runs: readonly RunResult[]): Markup
         if (cycles === 0) return '';
         const part = share(cycles, run.modelled.cycles_total);
         const label = width > 7.2 * `${event} ${part}`.length ? `${event} ${part}` : width > 38 ? part : '';
-        return html`<g><title>${run.policy}, ${event}: ${grouped(cycles)} modelled cycles, ${part}</title><rect x="${left.toFixed(2)}" y="${r * ROW + 5}" width="${width.toFixed(2)}" height="24" style="${fill(event)}"/><text x="${(left + 6).toFixed(1)}" y="${r * ROW + 21}" style="fill:#101418;font-size:11.5px;pointer-events:none">${label}</text></g>`;
+        return html`<g><title>${rowName(run)}, ${event}: ${grouped(cycles)} modelled cycles, ${part}</title><rect x="${left.toFixed(2)}" y="${r * ROW + 5}" width="${width.toFixed(2)}" height="24" style="${fill(event)}"/><text x="${(left + 6).toFixed(1)}" y="${r * ROW + 21}" style="fill:#101418;font-size:11.5px;pointer-events:none">${label}</text></g>`;
       });
-      return html`<text x="0" y="${r * ROW + 21}">${run.policy}</text>${parts}<text x="${(x + 8).toFixed(1)}" y="${r * ROW + 21}">${prefixed(run.modelled.cycles_total)}</text>`;
+      return html`<text x="0" y="${r * ROW + 21}">${rowName(run)}</text>${parts}<text x="${(x + 8).toFixed(1)}" y="${r * ROW + 21}">${prefixed(run.modelled.cycles_total)}</text>`;
     },
   )}</svg>`;
 }

@@ -2,7 +2,7 @@
  * The answer at a glance: for a few questions, which policy does best and by how much against the worst. Only what the
  * numbers say; nothing is shown where the policies all but agree.
  */
-import type { RunResult } from '../../compare/results.js';
+import { type RunResult, rowName } from '../../compare/results.js';
 import { COLUMNS } from '../columns.js';
 import { share } from '../format.js';
 import { html, type Markup } from './markup.js';
@@ -29,8 +29,8 @@ export function findings(runs: readonly RunResult[]): Markup | undefined {
     const best = Math.min(...values);
     const worst = Math.max(...values);
     if (best > WORTH_SAYING * worst) continue;
-    const names = whole.filter((run) => column.value(run) === best).map((run) => run.policy);
-    const worstNames = whole.filter((run) => column.value(run) === worst).map((run) => run.policy);
+    const names = whole.filter((run) => column.value(run) === best).map((run) => rowName(run));
+    const worstNames = whole.filter((run) => column.value(run) === worst).map((run) => rowName(run));
     cards.push(
       html`<div class="finding"><span>${title}</span><b>${names.join(', ')}</b><span>${column.format(best)}, ${share(best, worst)} of ${column.format(worst)} (${worstNames.join(', ')})</span></div>`,
     );

@@ -2,7 +2,7 @@
  * The memory map: every 2M block of every gmem file at the end, as coloured cells, a map a policy.
  */
 import { MAP_CELLS, type MapCell } from '../../compare/memory-map.js';
-import type { FileMap, RunResult } from '../../compare/results.js';
+import { type FileMap, type RunResult, rowName } from '../../compare/results.js';
 import { formatBytes } from '../../spec/units.js';
 import { grouped } from '../format.js';
 import { html, type Markup } from './markup.js';
@@ -47,8 +47,8 @@ function distinct(runs: readonly RunResult[]): { names: string; maps: FileMap[] 
   for (const run of runs) {
     const key = JSON.stringify(run.memory_map);
     const state = states.get(key);
-    if (state === undefined) states.set(key, { names: run.policy, maps: run.memory_map ?? [] });
-    else state.names += `, ${run.policy}`;
+    if (state === undefined) states.set(key, { names: rowName(run), maps: run.memory_map ?? [] });
+    else state.names += `, ${rowName(run)}`;
   }
   return [...states.values()];
 }
@@ -97,7 +97,7 @@ function count(map: FileMap, kind: MapCell): number {
 }
 
 function counts(runs: readonly RunResult[], kinds: readonly MapCell[]): Markup {
-  return html`<h3 style="margin-top:16px">Cells by state</h3><div class="scroll" role="region" aria-label="Cells by state" tabindex="0"><table><thead><tr><th scope="col" class="text">state</th>${runs.map((run) => html`<th scope="col">${run.policy}</th>`)}</tr></thead>
+  return html`<h3 style="margin-top:16px">Cells by state</h3><div class="scroll" role="region" aria-label="Cells by state" tabindex="0"><table><thead><tr><th scope="col" class="text">state</th>${runs.map((run) => html`<th scope="col">${rowName(run)}</th>`)}</tr></thead>
 <tbody>${kinds.map(
     (kind) =>
       html`<tr><th scope="row"><span class="swatch" style="background:var(--m-${COLORS[kind]})"></span>${MAP_CELLS[kind]}</th>${runs.map(

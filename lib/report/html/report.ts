@@ -1,7 +1,7 @@
 /**
  * The HTML report: one file that needs nothing else, readable on a screen, in the dark, on paper and without its script.
  */
-import { COMPARE_SCHEMA, isRun, type ResultsDocument, type RunResult } from '../../compare/results.js';
+import { COMPARE_SCHEMA, isRun, type ResultsDocument, type RunResult, rowName } from '../../compare/results.js';
 import { PRESETS } from '../../policy/presets.js';
 import { COUNTERS } from '../../spec/counters.js';
 import { formatBytes } from '../../spec/units.js';
@@ -48,7 +48,7 @@ ${banners(document, runs)}${facts(document)}
 }
 
 function sections(document: ResultsDocument, runs: readonly RunResult[]): Section[] {
-  const first = runs[0]?.policy ?? '';
+  const first = runs[0] === undefined ? '' : rowName(runs[0]);
   const some = runs.length > 0;
   return [
     {
@@ -97,7 +97,9 @@ function banners(document: ResultsDocument, runs: readonly RunResult[]): Markup[
   const shown: Markup[] = [];
   if (document.interrupted) {
     const stopped = runs.filter((run) => run.interrupted);
-    const where = stopped.map((run) => `${run.policy} after ${grouped(run.ops)} of ${grouped(document.input.ops)} ops`);
+    const where = stopped.map(
+      (run) => `${rowName(run)} after ${grouped(run.ops)} of ${grouped(document.input.ops)} ops`,
+    );
     shown.push(
       html`<div class="banner" role="note"><p><strong>Interrupted.</strong> ${where.length > 0 ? `Ended early: ${where.join(', ')}; its numbers are of the ops that ran.` : ''}${document.schema === COMPARE_SCHEMA ? ' Policies that had not started are missing.' : ''}</p></div>`,
     );
@@ -105,13 +107,13 @@ function banners(document: ResultsDocument, runs: readonly RunResult[]): Markup[
   const refused = document.results.filter((result) => !isRun(result));
   if (refused.length > 0) {
     shown.push(
-      html`<div class="banner" role="note">${refused.map((result) => html`<p><strong>${result.policy}</strong> could not run: ${'refused' in result ? result.refused : ''}</p>`)}</div>`,
+      html`<div class="banner" role="note">${refused.map((result) => html`<p><strong>${rowName(result)}</strong> could not run: ${'refused' in result ? result.refused : ''}</p>`)}</div>`,
     );
   }
   for (const remark of remarks(document)) {
     shown.push(html`<div class="banner" role="note"><p>Note: ${remark}.</p></div>`);
   }
-  const violated = runs.flatMap((run) => (run.violations ?? []).map((violation) => `${run.policy}: ${violation}`));
+  const violated = runs.flatMap((run) => (run.violations ?? []).map((violation) => `${rowName(run)}: ${violation}`));
   if (violated.length > 0) {
     shown.push(
       html`<div class="banner bad" role="alert"><p><strong>Invariants violated.</strong> Do not trust these numbers.</p>${violated.map((line) => html`<p>${line}</p>`)}</div>`,
@@ -145,13 +147,17 @@ function facts(document: ResultsDocument): Markup {
 }
 
 /** The command that gives this report; `undefined` for policies made in code, which no command line can name. */
-function commandLine({ schema, input, settings, results, cost_origin }: ResultsDocument): string | undefined {
+function commandLine({ schema, input, settings, sweep, results, cost_origin }: ResultsDocument): string | undefined {
   const quote = (text: string): string => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
   const engine = results[0]?.engine ?? 'native';
   if (engine === 'kvm') return `gmem replay ${quote(input.path)} --engine kvm`;
   if (results.some(({ policy }) => !Object.hasOwn(PRESETS, policy))) return undefined;
   const costs = cost_origin.kind === 'built-in' ? '' : ' --cost FILE';
-  const names = results.map((result) => result.policy).join(',');
+  const names = [...new Set(results.map((result) => result.policy))].join(',');
+  if (sweep !== undefined) {
+    const values = quote(`${sweep.key}=${sweep.values.join(',')}`);
+    return `gmem run ${quote(input.path)} --sweep ${values} --policies ${names} --engine ${engine} --arch ${settings.arch} --memory ${settings.memory_bytes} --seed ${settings.seed}${costs}`;
+  }
   const verb =
     schema === COMPARE_SCHEMA ? `compare ${quote(input.path)} --policies` : `replay ${quote(input.path)} --policy`;
   return `gmem ${verb} ${names} --engine ${engine} --arch ${settings.arch} --memory ${settings.memory_bytes} --seed ${settings.seed}${costs}`;
@@ -168,7 +174,7 @@ function explanations(runs: readonly RunResult[]): Markup {
 function counterTable(runs: readonly RunResult[]): Markup {
   const names = Object.keys(COUNTERS) as (keyof typeof COUNTERS)[];
   const errnos = [...new Set(runs.flatMap((run) => Object.keys(run.counters.errors)))].sort();
-  return html`<div class="scroll" role="region" aria-label="Every counter" tabindex="0"><table><thead><tr><th scope="col" class="text">counter</th>${runs.map((run) => html`<th scope="col">${run.policy}</th>`)}<th scope="col" class="text">meaning</th></tr></thead><tbody>
+  return html`<div class="scroll" role="region" aria-label="Every counter" tabindex="0"><table><thead><tr><th scope="col" class="text">counter</th>${runs.map((run) => html`<th scope="col">${rowName(run)}</th>`)}<th scope="col" class="text">meaning</th></tr></thead><tbody>
 ${names.map((name) => html`<tr><th scope="row">${name}</th>${runs.map((run) => html`<td>${grouped(run.counters[name])}</td>`)}<td class="text">${COUNTERS[name]}</td></tr>`)}
 ${errnos.map((errno) => html`<tr><th scope="row">errors ${errno}</th>${runs.map((run) => html`<td>${grouped(run.counters.errors[errno] ?? 0)}</td>`)}<td class="text">ops that answered ${errno}</td></tr>`)}</tbody></table></div>`;
 }

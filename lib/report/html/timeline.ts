@@ -3,7 +3,7 @@
  * gauge keeps its value until the next op. Policies that agree share a line; later
  * lines are drawn thinner, so that close ones stay visible.
  */
-import type { RunResult, Timeline, TimelineColumn } from '../../compare/results.js';
+import { type RunResult, rowName, type Timeline, type TimelineColumn } from '../../compare/results.js';
 import { grouped, pagesAsBytes, prefixed } from '../format.js';
 import { html, type Markup, scriptJson } from './markup.js';
 
@@ -67,8 +67,8 @@ function linesOf(chart: Chart, runs: readonly TimedRun[]): Line[] {
   runs.forEach((run, color) => {
     const key = JSON.stringify(points(run, chart));
     const line = lines.get(key);
-    if (line === undefined) lines.set(key, { names: run.policy, color: color % 8, run });
-    else line.names += `, ${run.policy}`;
+    if (line === undefined) lines.set(key, { names: rowName(run), color: color % 8, run });
+    else line.names += `, ${rowName(run)}`;
   });
   return [...lines.values()];
 }
