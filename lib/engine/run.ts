@@ -1,6 +1,5 @@
 /**
- * Long runs: batches sized so that the event loop turns about twenty times a second, which is what lets a signal or a
- * progress line through. Batch sizes never show in a result.
+ * Long runs of the public engine: in batches, between which the event loop turns (pace.ts).
  */
 
 import { OpBuilder, type OpInput } from '../ops/builder.js';
@@ -12,12 +11,13 @@ import { OUTCOME_BYTES } from '../spec/outcomes.js';
 import { argumentError, checkKeys, toBoolean } from './arguments.js';
 import type { Backend } from './backend.js';
 import { GmemError } from './error.js';
+import { Pace } from './pace.js';
 
 export interface RunOptions {
   /** Keep every outcome: 40 bytes an op. Default false. */
   readonly outcomes?: boolean;
   readonly signal?: AbortSignal;
-  /** Called between batches and at the end. */
+  /** Called between batches, each time the event loop is about to turn, and at the end. */
   readonly onProgress?: (progress: RunProgress) => void;
 }
 
@@ -33,11 +33,6 @@ export interface RunResult {
   /** Outcome i of the stream is record i; only when asked for. */
   readonly outcomes: OutcomeRecords | undefined;
 }
-
-const FIRST_BATCH = 1024;
-const LARGEST_BATCH = 2 ** 20;
-const SHORT_MS = 25;
-const LONG_MS = 100;
 
 /** Runs a stream on the backend that `open` gives; `open` throws once the engine is closed. */
 export async function runRecords(
@@ -56,21 +51,19 @@ export async function runRecords(
   const bad = findBadRecord(records.bytes, 0, total);
   if (bad !== undefined) throw argumentError(`record ${bad.record}: ${bad.message}`);
   const outcomes = toBoolean('outcomes', options.outcomes ?? false) ? new OutcomeRecords(total) : undefined;
-  let batch = FIRST_BATCH;
+  const pace = new Pace();
   for (let done = 0; done < total; ) {
     if (signal?.aborted) {
       throw new GmemError('ERR_GMEM_ABORTED', `aborted after ${done} of ${total} ops`, { cause: signal.reason });
     }
-    const count = Math.min(batch, total - done);
+    const count = Math.min(pace.batch, total - done);
     const into = outcomes?.bytes.subarray(done * OUTCOME_BYTES, (done + count) * OUTCOME_BYTES) ?? null;
-    const started = performance.now();
-    open().run(records.bytes, done, count, into);
-    const took = performance.now() - started;
-    if (took < SHORT_MS) batch = Math.min(LARGEST_BATCH, batch * 2);
-    else if (took > LONG_MS) batch = Math.max(1, batch >> 1);
+    pace.run(count, () => open().run(records.bytes, done, count, into));
     done += count;
-    onProgress?.({ done, total });
-    await new Promise(setImmediate);
+    if (pace.due || done === total) {
+      onProgress?.({ done, total });
+      await pace.turn();
+    }
   }
   open();
   return { ops: total, outcomes };
