@@ -60,7 +60,7 @@ void Engine::run(const spec::OpRecord* ops, uint64_t count_of_ops, spec::Outcome
     const Errno error = dispatch(ops[i], out);
     if (error != spec::kOk) {
       out.errno_number = error;
-      ++errors_[error];
+      ++lane_.errors[error];
     }
     if (out.exit != 0) count(spec::Counter::kExits);
     if (knobs_.metadata != spec::Metadata::kStructPage) note_metadata();
@@ -71,9 +71,9 @@ Engine::Errno Engine::dispatch(const spec::OpRecord& op, Outcome& out) {
   using spec::OpKind;
   switch (static_cast<OpKind>(op.kind)) {
     case OpKind::kTouch:
-      return op_touch(op, out);
+      return op_touch(lane_, op, out);
     case OpKind::kFault:
-      return op_fault(op, out);
+      return op_fault(lane_, op, out);
     case OpKind::kConvert:
       return op_convert(op, out);
     case OpKind::kPunch:
@@ -93,9 +93,9 @@ Engine::Errno Engine::dispatch(const spec::OpRecord& op, Outcome& out) {
     case OpKind::kAttributes:
       return op_attributes(op);
     case OpKind::kGuestWrite:
-      return op_guest_access(op, true, out);
+      return op_guest_access(lane_, op, true, out);
     case OpKind::kGuestRead:
-      return op_guest_access(op, false, out);
+      return op_guest_access(lane_, op, false, out);
     case OpKind::kHostWrite:
       return op_host_access(op, true, out);
     case OpKind::kHostRead:
@@ -149,11 +149,11 @@ Engine::Errno Engine::op_set(const spec::OpRecord& op) {
 }
 
 void Engine::counters(double* into) const {
-  for (size_t i = 0; i < spec::kCounters; ++i) into[i] = static_cast<double>(counters_[i]);
+  for (size_t i = 0; i < spec::kCounters; ++i) into[i] = static_cast<double>(lane_.counters[i]);
   const auto put = [&](spec::Counter counter, uint64_t now) {
     into[static_cast<size_t>(counter)] = static_cast<double>(now);
   };
-  put(spec::Counter::kHostPagesEnd, host_pages_);
+  put(spec::Counter::kHostPagesEnd, lane_.host_pages);
   put(spec::Counter::kStrandedPagesEnd, frames_.stranded().value);
   put(spec::Counter::kRetainedPagesEnd, retained_pages_);
   if (knobs_.metadata == spec::Metadata::kStructPage) {
@@ -163,7 +163,7 @@ void Engine::counters(double* into) const {
 }
 
 void Engine::errors(double* into) const {
-  for (size_t i = 0; i < kErrnos; ++i) into[i] = static_cast<double>(errors_[i]);
+  for (size_t i = 0; i < kErrnos; ++i) into[i] = static_cast<double>(lane_.errors[i]);
 }
 
 int64_t Engine::file_size_bytes(uint32_t gmem) const {

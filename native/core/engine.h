@@ -1,8 +1,9 @@
 // The native engine: host memory, VMs, gmem files, and one method an op.
 //
-// Semantics: docs/semantics.md, section numbers are given at the methods. Single-threaded: one caller at a time. Every
-// op answers an errno and fills the values of its outcome; nothing throws on the way but std::bad_alloc in `create` and
-// `bind`, which is their ENOMEM.
+// Semantics: docs/semantics.md, section numbers are given at the methods. Single-threaded: one caller at a time. What a
+// vCPU does (faults and accesses) takes the lane it runs on and counts there; every other op runs on the engine's own.
+// Every op answers an errno and fills the values of its outcome; nothing throws on the way but std::bad_alloc in
+// `create` and `bind`, which is their ENOMEM.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +16,7 @@
 #include "core/arena.h"
 #include "core/attributes.h"
 #include "core/frames.h"
+#include "core/lane.h"
 #include "core/objects.h"
 #include "core/page_lines.h"
 #include "core/pins.h"
@@ -51,7 +53,7 @@ class Engine {
   uint64_t metadata_bytes() const;
   uint64_t resident_bytes() const { return arena_.resident_bytes(); }
 
-  static constexpr size_t kErrnos = 256;
+  static constexpr size_t kErrnos = Lane::kErrnos;
 
  private:
   using Errno = spec::Errno;
@@ -62,6 +64,7 @@ class Engine {
     Pfn pfn{0};
     uint32_t order = 0;
     uint32_t level = 0;
+    spec::Exit exit = spec::Exit::kNone;
   };
   // A range of bytes an op names, checked by the op.
   struct ByteRange {
@@ -90,7 +93,6 @@ class Engine {
 
   // Sections 3 and 14: host memory.
   Errno op_pressure(const spec::OpRecord& op);
-  void hold(uint64_t pages);
   void let_go(uint64_t pages);
   void note_metadata();
   void release_frame(Pfn pfn, Mobility mobility, bool poisoned);
@@ -98,7 +100,7 @@ class Engine {
   void release_huge_page(File& file, Pfn first, uint64_t poisoned);
   void orphan_unpinned(Pfn pfn, const PinnedFrame& frame);
   bool vmemmap_available(uint64_t huge_pages) const;
-  void take_vmemmap(Pfn huge_page);
+  void take_vmemmap(Lane& lane, Pfn huge_page);
   void give_vmemmap(Pfn huge_page);
   void return_vmemmap(Pfn huge_page);
   void huge_page_idle(Pfn first, bool poisoned);
@@ -121,44 +123,44 @@ class Engine {
   uint64_t flip_kind(Vm& vm, Run<Gfn> run, bool to_private);
 
   // Sections 6 and 16: folios, prepare, leaves.
-  Errno op_fault(const spec::OpRecord& op, Outcome& out);
-  Errno fault(Vm& vm, Slot* slot, Gfn gfn, bool to_private, bool map, Mapping& mapping, spec::Exit& exit);
-  Errno fault_gmem(Slot& slot, Gfn gfn, bool to_private, bool map, Mapping& mapping, spec::Exit& exit);
-  Errno fault_copy(Slot& slot, Gfn gfn, bool map, Mapping& mapping);
+  Errno op_fault(Lane& lane, const spec::OpRecord& op, Outcome& out);
+  Errno fault(Lane& lane, Vm& vm, Slot* slot, Gfn gfn, bool to_private, bool map, Mapping& mapping);
+  Errno fault_gmem(Lane& lane, Slot& slot, Gfn gfn, bool to_private, bool map, Mapping& mapping);
+  Errno fault_copy(Lane& lane, Slot& slot, Gfn gfn, bool map, Mapping& mapping);
   bool served_from_gmem(const File& file, bool to_private) const { return to_private || file.mmap || in_place_; }
   uint32_t mapping_order(const Slot& slot, const PageMap& pages, Index index) const;
-  bool get_folio(File& file, Index index, bool early = true);
-  bool add_folio(File& file, Index index, bool early);
-  bool add_pool_folio(File& file, Index index);
+  bool get_folio(Lane& lane, File& file, Index index, bool early = true);
+  bool add_folio(Lane& lane, File& file, Index index, bool early);
+  bool add_pool_folio(Lane& lane, File& file, Index index);
   bool wants_huge(const File& file, uint64_t block) const;
-  bool get_copy(File& file, Index index);
-  Errno prepare(File& file, const Slot& slot, Index index, uint32_t order, bool hook);
-  Errno prepare_page(File& file, const Slot& slot, Index index, bool hook);
+  bool get_copy(Lane& lane, File& file, Index index);
+  Errno prepare(Lane& lane, File& file, const Slot& slot, Index index, uint32_t order, bool hook);
+  Errno prepare_page(Lane& lane, File& file, const Slot& slot, Index index, bool hook);
   bool block_ready(const File& file, uint64_t block, bool hook) const;
   bool prepared(const File& file, Index index) const;
-  void prepare_early(File& file, Run<Index> run);
-  bool prepare_hook(Pfn first, uint32_t pages, Gfn gfn, uint16_t asid);
-  bool hook_block(Pfn first, uint32_t pages, Gfn gfn, uint16_t asid);
+  void prepare_early(Lane& lane, File& file, Run<Index> run);
+  bool prepare_hook(Lane& lane, Pfn first, uint32_t pages, Gfn gfn, uint16_t asid);
+  bool hook_block(Lane& lane, Pfn first, uint32_t pages, Gfn gfn, uint16_t asid);
   Errno prepare_error() const {
     return knobs_.prepare_errno == spec::PrepareErrno::kEFAULT ? spec::kEFAULT : spec::kEINVAL;
   }
-  void mark_page(File& file, Index index);
-  uint32_t install_leaf(File& file, Index index, uint32_t level, bool map);
-  void zap(PageMap& pages, Run<Index> run);
-  void zap_block(PageMap& pages, uint64_t block, const Bitmap512& mask);
-  void zap_larger_leaf(PageMap& pages, uint64_t block);
+  void mark_page(Lane& lane, File& file, Index index);
+  uint32_t install_leaf(Lane& lane, File& file, Index index, uint32_t level, bool map);
+  void zap(Lane& lane, PageMap& pages, Run<Index> run);
+  void zap_block(Lane& lane, PageMap& pages, uint64_t block, const Bitmap512& mask);
+  void zap_larger_leaf(Lane& lane, PageMap& pages, uint64_t block);
   void zap_gfns(Vm& vm, Run<Gfn> run);
 
   // Section 7: accesses.
-  Errno op_touch(const spec::OpRecord& op, Outcome& out);
-  Errno op_guest_access(const spec::OpRecord& op, bool write, Outcome& out);
+  Errno op_touch(Lane& lane, const spec::OpRecord& op, Outcome& out);
+  Errno op_guest_access(Lane& lane, const spec::OpRecord& op, bool write, Outcome& out);
   Errno op_host_access(const spec::OpRecord& op, bool write, Outcome& out);
   Errno op_vmm_access(const spec::OpRecord& op, bool write, Outcome& out);
-  Errno access_page(Vm& vm, Gfn gfn, Mapping& mapping, spec::Exit& exit);
+  Errno access_page(Lane& lane, Vm& vm, Gfn gfn, Mapping& mapping);
   Errno host_page(File& file, Index index, Mapping& mapping);
   struct Transfer;
   template <class Locate>
-  Errno move_bytes(const spec::OpRecord& op, bool write, Outcome& out, Locate locate);
+  Errno move_bytes(Lane& lane, const spec::OpRecord& op, bool write, Outcome& out, Locate locate);
 
   // Sections 8 and 19: fallocate and punch.
   Errno op_fallocate(const spec::OpRecord& op, Outcome& out);
@@ -179,7 +181,7 @@ class Engine {
   void free_everything(File& file);
   void zero_pages(File& file, uint64_t block, const Bitmap512& mask, PunchResult& result);
   void share_in_rmp(const File& file, uint64_t block, const Bitmap512& pages);
-  void make_shared(Pfn pfn);
+  void make_shared(Lane& lane, Pfn pfn);
   void smash(Pfn pfn);
   void drop_copies(File& file, Run<Index> run);
   void retain(File& file, Run<Index> run);
@@ -194,7 +196,7 @@ class Engine {
   Errno convert_piece(Conversion& conversion, File& file, Run<Index> piece);
   Errno check_to_private(Conversion& conversion, File& file, Run<Index> piece);
   Errno check_to_shared(Conversion& conversion, File& file, Run<Index> piece);
-  void split_for_shared(File& file, uint64_t block, const Bitmap512& pages, uint64_t& splits);
+  void split_for_shared(Lane& lane, File& file, uint64_t block, const Bitmap512& pages, uint64_t& splits);
   void convert_content(File& file, uint64_t block, const Bitmap512& pages, spec::Content content);
   struct ChangedBlocks;
   uint64_t merge_eagerly(const std::vector<ChangedBlocks>& changed);
@@ -217,9 +219,9 @@ class Engine {
   bool folio_referenced(const File& file, uint64_t first_block, uint64_t blocks) const;
   bool first_referenced(const File& file, Run<Index> run, Index& found) const;
   bool refuse_split(File& file, uint64_t block);
-  void split_folio(File& file, uint64_t block, uint32_t order);
-  void split_1g(File& file, uint64_t region, uint32_t order);
-  void split_2m(File& file, uint64_t block);
+  void split_folio(Lane& lane, File& file, uint64_t block, uint32_t order);
+  void split_1g(Lane& lane, File& file, uint64_t region, uint32_t order);
+  void split_2m(Lane& lane, File& file, uint64_t block);
   bool block_mergeable(const File& file, uint64_t block) const;
   bool region_mergeable(const File& file, uint64_t region) const;
   bool all_private(const File& file, uint64_t first_block, uint64_t blocks) const;
@@ -237,12 +239,9 @@ class Engine {
   Vm* live_vm(uint32_t vm);
   File* open_file(uint32_t gmem) const;
   uint16_t asid_of(uint32_t vm) const { return static_cast<uint16_t>(vm + 1); }
-  void count(spec::Counter counter, uint64_t n = 1) { counters_[static_cast<size_t>(counter)] += n; }
-  uint64_t value(spec::Counter counter) const { return counters_[static_cast<size_t>(counter)]; }
-  void peak(spec::Counter counter, uint64_t now) {
-    uint64_t& most = counters_[static_cast<size_t>(counter)];
-    if (now > most) most = now;
-  }
+  void count(spec::Counter counter, uint64_t n = 1) { lane_.count(counter, n); }
+  uint64_t value(spec::Counter counter) const { return lane_.value(counter); }
+  void peak(spec::Counter counter, uint64_t now) { lane_.peak(counter, now); }
 
   static uint64_t pool_pages(const EngineOptions& options);
 
@@ -273,12 +272,8 @@ class Engine {
   std::unordered_map<uint32_t, uint64_t> last_closed_;         // gmem id -> serial
   uint64_t next_serial_ = 1;
 
-  uint64_t host_pages_ = 0;
-  uint64_t copy_pages_ = 0;
   uint64_t retained_pages_ = 0;
   uint64_t shared_groups_ = 0;                              // runs of 64 indexes with a shared one, of open files
-  uint64_t unsplit_huge_ = 0;                               // pool folios as they came
-  uint64_t split_huge_ = 0;                                 // pool pages whose folio is split
   std::unordered_map<uint64_t, std::vector<Pfn>> vmemmap_;  // of split huge pages, by first pfn
   uint64_t poisoned_out_ = 0;                               // frames that will never be used again
   uint64_t pressure_pages_ = 0;                             // frames other tenants took
@@ -286,8 +281,7 @@ class Engine {
   uint64_t buried_merged_blocks_ = 0;                       // merge_distinct of files that are gone
   uint64_t buried_split_regions_ = 0;                       // the same for 1G
   uint64_t buried_merged_regions_ = 0;
-  uint64_t counters_[spec::kCounters] = {};
-  uint64_t errors_[kErrnos] = {};
+  Lane lane_;  // of serial ops; holds the totals
 
   friend class Verifier;
 };

@@ -9,8 +9,8 @@ namespace gmem {
 using spec::Counter;
 
 // The access of a vCPU to a page, of whatever kind the page has now: a live leaf, or a fault.
-Engine::Errno Engine::access_page(Vm& vm, Gfn gfn, Mapping& mapping, spec::Exit& exit) {
-  Slot* slot = vm.slot_at(gfn);
+Engine::Errno Engine::access_page(Lane& lane, Vm& vm, Gfn gfn, Mapping& mapping) {
+  Slot* slot = lane.slot_at(vm, gfn);
   const bool to_private = is_private(vm, slot, gfn);
   if (slot != nullptr) {
     File& file = *slot->file;
@@ -22,15 +22,15 @@ Engine::Errno Engine::access_page(Vm& vm, Gfn gfn, Mapping& mapping, spec::Exit&
       return spec::kOk;
     }
   }
-  const Errno error = fault(vm, slot, gfn, to_private, true, mapping, exit);
-  if (error == spec::kOk && exit == spec::Exit::kNone) {
+  const Errno error = fault(lane, vm, slot, gfn, to_private, true, mapping);
+  if (error == spec::kOk && mapping.exit == spec::Exit::kNone) {
     const PageMap& map = served_from_gmem(*slot->file, to_private) ? slot->file->pages : *slot->file->copies;
     mapping.order = map.word(slot->index_of(gfn).block()).huge() ? kOrder2m : kOrder4k;
   }
   return error;
 }
 
-Engine::Errno Engine::op_touch(const spec::OpRecord& op, Outcome& out) {
+Engine::Errno Engine::op_touch(Lane& lane, const spec::OpRecord& op, Outcome& out) {
   Vm* vm = live_vm(op.vm);
   if (vm == nullptr) return spec::kEBADF;
   const int64_t gpa = quantity(op.address);
@@ -40,13 +40,12 @@ Engine::Errno Engine::op_touch(const spec::OpRecord& op, Outcome& out) {
   const int64_t last = (gpa + size - 1) >> kPageShift;
   for (int64_t number = first; number <= last; ++number) {
     const Gfn gfn{static_cast<uint64_t>(number)};
-    Slot* slot = vm->slot_at(gfn);
+    Slot* slot = lane.slot_at(*vm, gfn);
     if (slot != nullptr && slot->file->pages.leaf_order(slot->index_of(gfn)) >= 0) continue;
     Mapping mapping;
-    spec::Exit exit = spec::Exit::kNone;
-    const Errno error = fault(*vm, slot, gfn, is_private(*vm, slot, gfn), true, mapping, exit);
-    if (error == spec::kOk && exit == spec::Exit::kNone) continue;
-    set_exit(out, exit);
+    const Errno error = fault(lane, *vm, slot, gfn, is_private(*vm, slot, gfn), true, mapping);
+    if (error == spec::kOk && mapping.exit == spec::Exit::kNone) continue;
+    set_exit(out, mapping.exit);
     set_value(out, spec::kTouchDone, static_cast<double>(number - first));
     return error;
   }
@@ -69,7 +68,8 @@ struct Engine::Transfer {
 // Moves bytes page by page. `locate(page number, mapping)` finds the page or answers why not; an exit it names is in
 // `out`.
 template <class Locate>
-Engine::Errno Engine::move_bytes(const spec::OpRecord& op, bool write, Outcome& out, Locate locate) {
+Engine::Errno Engine::move_bytes([[maybe_unused]] Lane& lane, const spec::OpRecord& op, bool write, Outcome& out,
+                                 Locate locate) {
   constexpr int kByte = spec::kGuestReadByte;
   constexpr int kMixed = spec::kGuestReadMixed;
   constexpr int kDone = spec::kGuestReadDone;
@@ -117,13 +117,12 @@ Engine::Errno Engine::move_bytes(const spec::OpRecord& op, bool write, Outcome& 
   return spec::kOk;
 }
 
-Engine::Errno Engine::op_guest_access(const spec::OpRecord& op, bool write, Outcome& out) {
+Engine::Errno Engine::op_guest_access(Lane& lane, const spec::OpRecord& op, bool write, Outcome& out) {
   Vm* vm = live_vm(op.vm);
   if (vm == nullptr) return spec::kEBADF;
-  return move_bytes(op, write, out, [&](int64_t page, Mapping& mapping) {
-    spec::Exit exit = spec::Exit::kNone;
-    const Errno error = access_page(*vm, Gfn{static_cast<uint64_t>(page)}, mapping, exit);
-    set_exit(out, exit);
+  return move_bytes(lane, op, write, out, [&](int64_t page, Mapping& mapping) {
+    const Errno error = access_page(lane, *vm, Gfn{static_cast<uint64_t>(page)}, mapping);
+    set_exit(out, mapping.exit);
     return error;
   });
 }
@@ -132,14 +131,14 @@ Engine::Errno Engine::op_guest_access(const spec::OpRecord& op, bool write, Outc
 // file.
 Engine::Errno Engine::host_page(File& file, Index index, Mapping& mapping) {
   if (in_place_ ? index_private(file, index) : !file.init_shared) return spec::kEFAULT;
-  if (!get_folio(file, index)) return spec::kENOMEM;
+  if (!get_folio(lane_, file, index)) return spec::kENOMEM;
   if (file.pages.poisoned(index)) return spec::kEFAULT;
   mapping.pfn = file.pages.pfn(index);
   mapping.order = file.pages.word(index.block()).huge() ? kOrder2m : kOrder4k;
   if (!file.pages.marked(index)) {
     arena_.clear_page(mapping.pfn);
     count(Counter::kPagesCleared);
-    mark_page(file, index);
+    mark_page(lane_, file, index);
   }
   return spec::kOk;
 }
@@ -149,7 +148,7 @@ Engine::Errno Engine::op_host_access(const spec::OpRecord& op, bool write, Outco
   if (file == nullptr) return spec::kEBADF;
   if (quantity(op.size) <= 0) return spec::kEINVAL;
   if (!file->mmap) return spec::kEFAULT;
-  return move_bytes(op, write, out, [&](int64_t page, Mapping& mapping) {
+  return move_bytes(lane_, op, write, out, [&](int64_t page, Mapping& mapping) {
     const Index index{static_cast<uint64_t>(page)};
     return file->contains(index) ? host_page(*file, index, mapping) : spec::kEFAULT;
   });
@@ -158,14 +157,14 @@ Engine::Errno Engine::op_host_access(const spec::OpRecord& op, bool write, Outco
 Engine::Errno Engine::op_vmm_access(const spec::OpRecord& op, bool write, Outcome& out) {
   Vm* vm = live_vm(op.vm);
   if (vm == nullptr) return spec::kEBADF;
-  return move_bytes(op, write, out, [&](int64_t page, Mapping& mapping) {
+  return move_bytes(lane_, op, write, out, [&](int64_t page, Mapping& mapping) {
     const Gfn gfn{static_cast<uint64_t>(page)};
-    Slot* slot = vm->slot_at(gfn);
+    Slot* slot = lane_.slot_at(*vm, gfn);
     if (slot == nullptr || is_private(*vm, slot, gfn)) return spec::kEFAULT;
     File& file = *slot->file;
     const Index index = slot->index_of(gfn);
     if (file.mmap || in_place_) return file.open && file.mmap ? host_page(file, index, mapping) : spec::kEFAULT;
-    if (!get_copy(file, index)) return spec::kENOMEM;
+    if (!get_copy(lane_, file, index)) return spec::kENOMEM;
     mapping.pfn = file.copies->pfn(index);
     mapping.order = file.copies->word(index.block()).huge() ? kOrder2m : kOrder4k;
     return spec::kOk;

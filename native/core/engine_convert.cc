@@ -70,7 +70,7 @@ Engine::Errno Engine::op_populate(const spec::OpRecord& op, Outcome& out) {
   const ByteRange range{quantity(op.address), quantity(op.size)};
   if (!range.positive() || !range.aligned() || vm->finalized) return spec::kEINVAL;
   const Run<Gfn> run = range.pages<Gfn>();
-  Slot* slot = vm->slot_at(run.first);
+  Slot* slot = lane_.slot_at(*vm, run.first);
   if (slot == nullptr) return spec::kEINVAL;
   if (!slot->file->open) return spec::kEFAULT;
   const Gfn end = run.clipped_to(slot->gfns).end;
@@ -92,7 +92,7 @@ Engine::Errno Engine::populate_step(Vm& vm, Slot& slot, Gfn gfn, Gfn end, const 
   if (knobs_.lock == spec::Lock::kMainline && absent) return spec::kENOMEM;
   File& file = *slot.file;
   const Index index = slot.index_of(gfn);
-  if (!get_folio(file, index, false)) return spec::kENOMEM;
+  if (!get_folio(lane_, file, index, false)) return spec::kENOMEM;
   if (file.pages.poisoned(index)) return spec::kEHWPOISON;
   if (tracked && prepared(file, index)) return spec::kEEXIST;
   if (!is_private(vm, &slot, gfn)) return spec::kEINVAL;
@@ -130,7 +130,7 @@ Engine::Errno Engine::populate_step(Vm& vm, Slot& slot, Gfn gfn, Gfn end, const 
     } else if (!arena_.write(pfn, 0, kPageBytes, fill, file.pages.word(block).huge())) {
       return spec::kENOMEM;
     }
-    mark_page(file, index + Pages{i});
+    mark_page(lane_, file, index + Pages{i});
     ++done;
   }
   return spec::kOk;
@@ -152,16 +152,15 @@ Engine::Errno Engine::op_validate(const spec::OpRecord& op, Outcome& out) {
     return spec::kOk;
   }
   const Gfn gfn{static_cast<uint64_t>(gpa) >> kPageShift};
-  Slot* slot = vm->slot_at(gfn);
+  Slot* slot = lane_.slot_at(*vm, gfn);
   Mapping mapping;
-  spec::Exit exit = spec::Exit::kNone;
   const auto reach = [&]() {
     if (slot != nullptr && is_private(*vm, slot, gfn) && slot->file->pages.leaf_order(slot->index_of(gfn)) >= 0) {
       mapping.pfn = slot->file->pages.pfn(slot->index_of(gfn));
       return spec::kOk;
     }
-    const Errno error = fault(*vm, slot, gfn, true, true, mapping, exit);
-    set_exit(out, exit);
+    const Errno error = fault(lane_, *vm, slot, gfn, true, true, mapping);
+    set_exit(out, mapping.exit);
     return error;
   };
   if (const Errno error = reach(); error != spec::kOk) return error;

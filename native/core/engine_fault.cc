@@ -20,22 +20,22 @@ uint32_t Engine::mapping_order(const Slot& slot, const PageMap& pages, Index ind
   return !by_kind || kinds->uniform(index.block()) ? kOrder2m : kOrder4k;
 }
 
-Engine::Errno Engine::fault_gmem(Slot& slot, Gfn gfn, bool to_private, bool map, Mapping& mapping, spec::Exit& exit) {
+Engine::Errno Engine::fault_gmem(Lane& lane, Slot& slot, Gfn gfn, bool to_private, bool map, Mapping& mapping) {
   File& file = *slot.file;
   if (!file.open) {
-    exit = spec::Exit::kMemoryFault;
+    mapping.exit = spec::Exit::kMemoryFault;
     return spec::kEFAULT;
   }
   const Index index = slot.index_of(gfn);
-  if (!get_folio(file, index)) return spec::kENOMEM;
+  if (!get_folio(lane, file, index)) return spec::kENOMEM;
   if (file.pages.poisoned(index)) {
-    exit = spec::Exit::kMemoryFault;
+    mapping.exit = spec::Exit::kMemoryFault;
     return spec::kEHWPOISON;
   }
   mapping.order = mapping_order(slot, file.pages, index);
   const bool assigned = snp_ && to_private;
-  if (const Errno error = prepare(file, slot, index, mapping.order, assigned); error != spec::kOk) {
-    if (error == spec::kEFAULT) exit = spec::Exit::kMemoryFault;
+  if (const Errno error = prepare(lane, file, slot, index, mapping.order, assigned); error != spec::kOk) {
+    if (error == spec::kEFAULT) mapping.exit = spec::Exit::kMemoryFault;
     return error;
   }
   mapping.pfn = file.pages.pfn(index);
@@ -44,51 +44,49 @@ Engine::Errno Engine::fault_gmem(Slot& slot, Gfn gfn, bool to_private, bool map,
   if (assigned) {
     RmpEntry entry;
     if (!rmp_.lookup(mapping.pfn, entry) || !entry.assigned || entry.asid != asid_of(file.vm) || entry.gfn != gfn) {
-      exit = spec::Exit::kRmpMismatch;
+      mapping.exit = spec::Exit::kRmpMismatch;
       return spec::kEFAULT;
     }
     const uint32_t rmp_order = entry.huge ? kOrder2m : kOrder4k;
     if (mapping.level > rmp_order) mapping.level = rmp_order;
   }
-  mapping.level = install_leaf(file, index, mapping.level, map);
+  mapping.level = install_leaf(lane, file, index, mapping.level, map);
   return spec::kOk;
 }
 
-Engine::Errno Engine::fault_copy(Slot& slot, Gfn gfn, bool map, Mapping& mapping) {
+Engine::Errno Engine::fault_copy(Lane& lane, Slot& slot, Gfn gfn, bool map, Mapping& mapping) {
   File& file = *slot.file;
   const Index index = slot.index_of(gfn);
-  if (!get_copy(file, index)) return spec::kENOMEM;
+  if (!get_copy(lane, file, index)) return spec::kENOMEM;
   mapping.pfn = file.copies->pfn(index);
   mapping.order = mapping_order(slot, *file.copies, index);
   const uint32_t level = slot.kinds.uniform(gfn.block()) ? mapping.order : kOrder4k;
-  mapping.level = install_leaf(file, index, level, map);
+  mapping.level = install_leaf(lane, file, index, level, map);
   return spec::kOk;
 }
 
-Engine::Errno Engine::fault(Vm& vm, Slot* slot, Gfn gfn, bool to_private, bool map, Mapping& mapping,
-                            spec::Exit& exit) {
+Engine::Errno Engine::fault(Lane& lane, Vm& vm, Slot* slot, Gfn gfn, bool to_private, bool map, Mapping& mapping) {
   if (is_private(vm, slot, gfn) != to_private) {
-    exit = spec::Exit::kMemoryFault;
+    mapping.exit = spec::Exit::kMemoryFault;
     return spec::kEFAULT;
   }
   if (slot == nullptr) {
-    exit = to_private ? spec::Exit::kMemoryFault : spec::Exit::kMmio;
+    mapping.exit = to_private ? spec::Exit::kMemoryFault : spec::Exit::kMmio;
     return to_private ? spec::kEFAULT : spec::kOk;
   }
-  if (served_from_gmem(*slot->file, to_private)) return fault_gmem(*slot, gfn, to_private, map, mapping, exit);
-  return fault_copy(*slot, gfn, map, mapping);
+  if (served_from_gmem(*slot->file, to_private)) return fault_gmem(lane, *slot, gfn, to_private, map, mapping);
+  return fault_copy(lane, *slot, gfn, map, mapping);
 }
 
-Engine::Errno Engine::op_fault(const spec::OpRecord& op, Outcome& out) {
+Engine::Errno Engine::op_fault(Lane& lane, const spec::OpRecord& op, Outcome& out) {
   Vm* vm = live_vm(op.vm);
   if (vm == nullptr) return spec::kEBADF;
   const Gfn gfn{static_cast<uint64_t>(quantity(op.address) >> kPageShift)};
   Mapping mapping;
-  spec::Exit exit = spec::Exit::kNone;
-  const Errno error = fault(*vm, vm->slot_at(gfn), gfn, (op.flags & spec::kFlagPrivate) != 0,
-                            (op.flags & spec::kFlagNoMap) == 0, mapping, exit);
-  set_exit(out, exit);
-  if (error != spec::kOk || exit == spec::Exit::kMmio) return error;
+  const Errno error = fault(lane, *vm, lane.slot_at(*vm, gfn), gfn, (op.flags & spec::kFlagPrivate) != 0,
+                            (op.flags & spec::kFlagNoMap) == 0, mapping);
+  set_exit(out, mapping.exit);
+  if (error != spec::kOk || mapping.exit == spec::Exit::kMmio) return error;
   set_value(out, spec::kFaultPfn, static_cast<double>(mapping.pfn.value));
   set_value(out, spec::kFaultOrder, mapping.order);
   set_value(out, spec::kFaultLevel, mapping.level);

@@ -16,7 +16,7 @@ bool Engine::wants_huge(const File& file, uint64_t block) const {
 }
 
 // The lowest free huge page of the pool. Returns false when a split it needs at once is refused.
-bool Engine::add_pool_folio(File& file, Index index) {
+bool Engine::add_pool_folio(Lane& lane, File& file, Index index) {
   const uint64_t pages = uint64_t{1} << huge_order_;
   const Index first{index.value & ~(pages - 1)};
   bool split = false;
@@ -28,7 +28,7 @@ bool Engine::add_pool_folio(File& file, Index index) {
   if (split && !vmemmap_available(1)) return false;
   Pfn pfn;
   if (!pool_.take(pfn)) {
-    count(Counter::kFallbacks);
+    lane.count(Counter::kFallbacks);
     return false;
   }
   --file.reserved_huge_pages;
@@ -36,58 +36,58 @@ bool Engine::add_pool_folio(File& file, Index index) {
   for (uint64_t i = 0; i < huge_blocks(); ++i) {
     file.pages.change(first.block() + i).set_run(giant ? BlockWord::Held::k1g : BlockWord::Held::k2m, pfn.block() + i);
   }
-  count(giant ? Counter::kFoliosAllocated1g : Counter::kFoliosAllocated2m);
-  ++unsplit_huge_;
-  hold(pages);
+  lane.count(giant ? Counter::kFoliosAllocated1g : Counter::kFoliosAllocated2m);
+  ++lane.unsplit_huge;
+  lane.hold(pages);
   if (!split) return true;
   uint64_t splits = 0;
   for (uint64_t block = first.block(); block < first.block() + huge_blocks(); ++block) {
     Bitmap512 all;
     all.fill(true);
     const Bitmap512 shared = and_not(all, private_bits(file, block));
-    if (!shared.none()) split_for_shared(file, block, shared, splits);
+    if (!shared.none()) split_for_shared(lane, file, block, shared, splits);
   }
   return true;
 }
 
-[[gnu::noinline]] bool Engine::add_folio(File& file, Index index, bool early) {
+[[gnu::noinline]] bool Engine::add_folio(Lane& lane, File& file, Index index, bool early) {
   const uint64_t block = index.block();
   if (knobs_.source == spec::Source::kPool) {
-    if (!add_pool_folio(file, index)) return false;
+    if (!add_pool_folio(lane, file, index)) return false;
     const uint64_t pages = uint64_t{1} << huge_order_;
     const Index first{index.value & ~(pages - 1)};
-    if (early) prepare_early(file, {first, first + Pages{pages}});
+    if (early) prepare_early(lane, file, {first, first + Pages{pages}});
     return true;
   }
   Pfn pfn;
   if (wants_huge(file, block)) {
     if (frames_.take_block(Mobility::kUnmovable, pfn)) {
       file.pages.change(block).set_run(BlockWord::Held::k2m, pfn.block());
-      count(Counter::kFoliosAllocated2m);
-      hold(kBlockPages);
-      if (in_place_ && !natural_ && !private_bits(file, block).all()) split_2m(file, block);
-      if (early) prepare_early(file, {Index::of_block(block), Index::of_block(block + 1)});
+      lane.count(Counter::kFoliosAllocated2m);
+      lane.hold(kBlockPages);
+      if (in_place_ && !natural_ && !private_bits(file, block).all()) split_2m(lane, file, block);
+      if (early) prepare_early(lane, file, {Index::of_block(block), Index::of_block(block + 1)});
       return true;
     }
-    count(Counter::kFallbacks);
+    lane.count(Counter::kFallbacks);
     if (!knobs_.fallback) return false;
   }
   if (!frames_.take_page(Mobility::kUnmovable, pfn)) {
-    count(Counter::kFallbacks);
+    lane.count(Counter::kFallbacks);
     return false;
   }
   file.pages.lines().insert(file.pages.open_line(block), index.in_block(), pfn);
-  count(Counter::kFoliosAllocated4k);
-  hold(1);
-  if (early) prepare_early(file, {index, index + Pages{1}});
+  lane.count(Counter::kFoliosAllocated4k);
+  lane.hold(1);
+  if (early) prepare_early(lane, file, {index, index + Pages{1}});
   return true;
 }
 
-bool Engine::get_folio(File& file, Index index, bool early) {
-  return file.pages.present(index) || add_folio(file, index, early);
+bool Engine::get_folio(Lane& lane, File& file, Index index, bool early) {
+  return file.pages.present(index) || add_folio(lane, file, index, early);
 }
 
-[[gnu::noinline]] bool Engine::get_copy(File& file, Index index) {
+[[gnu::noinline]] bool Engine::get_copy(Lane& lane, File& file, Index index) {
   if (!file.have_copy_map()) return false;
   PageMap& copies = *file.copies;
   if (copies.present(index)) return true;
@@ -104,10 +104,10 @@ bool Engine::get_folio(File& file, Index index, bool early) {
   } else {
     return false;
   }
-  count(Counter::kPagesCleared, pages);
-  copy_pages_ += pages;
-  peak(Counter::kSharedCopyPagesPeak, copy_pages_);
-  hold(pages);
+  lane.count(Counter::kPagesCleared, pages);
+  lane.copy_pages += pages;
+  lane.peak(Counter::kSharedCopyPagesPeak, lane.copy_pages);
+  lane.hold(pages);
   return true;
 }
 

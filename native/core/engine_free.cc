@@ -44,7 +44,7 @@ void Engine::free_huge_page(File& file, uint64_t first_block, PunchResult& resul
     file.pages.tidy(block);
   }
   pins_.forget_references(file.serial, range);
-  --(split ? split_huge_ : unsplit_huge_);
+  --(split ? lane_.split_huge : lane_.unsplit_huge);
   release_huge_page(file, first, poisoned);
   result.freed += pages;
 }
@@ -56,7 +56,7 @@ void Engine::free_everything(File& file) {
     punch(file, file.all());
     return;
   }
-  zap(file.pages, file.all());
+  zap(lane_, file.pages, file.all());
   const uint64_t end = file.pages.blocks();
   for (uint64_t block = file.pages.next_touched(0, end); block < end;
        block = file.pages.next_touched(block + huge_blocks(), end)) {
@@ -72,7 +72,7 @@ void Engine::share_in_rmp(const File& file, uint64_t block, const Bitmap512& pag
   const Pfn first_pfn = file.pages.pfn(Index::of_block(block, first));
   if (rmp_.is_huge(first_pfn)) {
     if (pages.all()) {
-      make_shared(first_pfn);
+      make_shared(lane_, first_pfn);
       return;
     }
     smash(first_pfn);
@@ -80,7 +80,7 @@ void Engine::share_in_rmp(const File& file, uint64_t block, const Bitmap512& pag
   for (uint32_t i = first; i < kBlockPages; i = pages.next_set(i + 1)) {
     const Pfn pfn = file.pages.pfn(Index::of_block(block, i));
     RmpEntry entry;
-    if (rmp_.lookup(pfn, entry) && entry.assigned) make_shared(pfn);
+    if (rmp_.lookup(pfn, entry) && entry.assigned) make_shared(lane_, pfn);
   }
 }
 
@@ -170,13 +170,13 @@ void Engine::forget_retained(File& file, uint64_t block, const Bitmap512& pages)
 }
 
 // RMPUPDATE to shared, of the 2M entry that starts at `pfn` or of the page's own 4K entry.
-void Engine::make_shared(Pfn pfn) {
+void Engine::make_shared(Lane& lane, Pfn pfn) {
   const bool huge = rmp_.is_huge(pfn);
   if ((huge ? rmp_.make_shared_2m(pfn) : rmp_.make_shared_4k(pfn)) != RmpCode::kOk) {
-    count(Counter::kRmpupdateFailed);
+    lane.count(Counter::kRmpupdateFailed);
     return;
   }
-  count(huge ? Counter::kRmpupdate2m : Counter::kRmpupdate4k);
+  lane.count(huge ? Counter::kRmpupdate2m : Counter::kRmpupdate4k);
 }
 
 // Breaks the 2M RMP entry that holds `pfn`. REQUIRES: there is one.
@@ -200,7 +200,7 @@ void Engine::drop_copies(File& file, Run<Index> wanted) {
       if (mask.all()) {
         release_block(Pfn::of_block(word.pfn_block()), Mobility::kMovable);
         copies.change(block).clear_run();
-        copy_pages_ -= kBlockPages;
+        lane_.copy_pages -= kBlockPages;
         continue;
       }
       copies.split_block(block);
@@ -211,7 +211,7 @@ void Engine::drop_copies(File& file, Run<Index> wanted) {
     for (uint32_t i = leaving.next_set(0); i < kBlockPages; i = leaving.next_set(i + 1)) {
       release_frame(copies.lines().pfn(line, i), Mobility::kMovable, false);
     }
-    copy_pages_ -= leaving.count();
+    lane_.copy_pages -= leaving.count();
     Bitmap512& present = copies.lines().present(line);
     present = and_not(present, leaving);
     copies.tidy(block);

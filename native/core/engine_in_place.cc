@@ -122,7 +122,7 @@ void Engine::convert_content(File& file, uint64_t block, const Bitmap512& pages,
     } else {
       arena_.scramble_page(pfn);
     }
-    mark_page(file, index);
+    mark_page(lane_, file, index);
   }
 }
 
@@ -160,17 +160,17 @@ Engine::Errno Engine::convert_piece(Conversion& conversion, File& file, Run<Inde
       }
       i = turning.next_set(end);
     }
-    if (!one_table_) zap_block(file.pages, block, turning);
+    if (!one_table_) zap_block(lane_, file.pages, block, turning);
     const Bitmap512 present = file.pages.present_bits(block) & turning;
     if (!conversion.to_private && !present.none()) {
       if (snp_) share_in_rmp(file, block, present);
-      if (!natural_) split_for_shared(file, block, present, conversion.splits);
+      if (!natural_) split_for_shared(lane_, file, block, present, conversion.splits);
     }
     convert_content(file, block, present, conversion.content);
   }
   for (const Run<Index>& run : turned) {
     if (conversion.to_private) {
-      prepare_early(file, run);
+      prepare_early(lane_, file, run);
     } else if (natural_) {
       file.shared_ranges[run.first.value] = run.end.value;
     }

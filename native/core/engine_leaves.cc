@@ -6,68 +6,68 @@ namespace gmem {
 using spec::Counter;
 
 // A 1G leaf over the block goes whole.
-void Engine::zap_larger_leaf(PageMap& pages, uint64_t block) {
+void Engine::zap_larger_leaf(Lane& lane, PageMap& pages, uint64_t block) {
   const uint64_t region = block / kRegionBlocks;
   if (!pages.region(region).leaf_1g) return;
   pages.change_region(region).leaf_1g = false;
-  count(Counter::kZaps1g);
+  lane.count(Counter::kZaps1g);
 }
 
-void Engine::zap_block(PageMap& pages, uint64_t block, const Bitmap512& mask) {
-  zap_larger_leaf(pages, block);
+void Engine::zap_block(Lane& lane, PageMap& pages, uint64_t block, const Bitmap512& mask) {
+  zap_larger_leaf(lane, pages, block);
   const BlockWord& word = pages.word(block);
   if (word.leaf_2m()) {
     pages.change(block).set_leaf_2m(false);
-    count(Counter::kZaps2m);
+    lane.count(Counter::kZaps2m);
   } else if (word.has_line()) {
     Bitmap512& leaves = pages.lines().leaves(word.line());
     const uint32_t removed = (leaves & mask).count();
     if (removed == 0) return;
     leaves = and_not(leaves, mask);
-    count(Counter::kZaps4k, removed);
+    lane.count(Counter::kZaps4k, removed);
     pages.tidy(block);
   }
 }
 
-void Engine::zap(PageMap& pages, Run<Index> run) {
+void Engine::zap(Lane& lane, PageMap& pages, Run<Index> run) {
   if (run.empty()) return;
   const uint64_t end = (run.end - Pages{1}).block() + 1;
   for (uint64_t block = pages.next_touched(run.first.block(), end); block < end;
        block = pages.next_touched(block + 1, end)) {
-    if (!pages.word(block).untouched()) zap_block(pages, block, block_mask(run, block));
+    if (!pages.word(block).untouched()) zap_block(lane, pages, block, block_mask(run, block));
   }
 }
 
 // Returns the level at which the page is mapped, or would be.
-uint32_t Engine::install_leaf(File& file, Index index, uint32_t level, bool map) {
+uint32_t Engine::install_leaf(Lane& lane, File& file, Index index, uint32_t level, bool map) {
   const int covering = file.pages.leaf_order(index);
   if (covering >= static_cast<int>(level)) return static_cast<uint32_t>(covering);
   if (!map) return level;
   const uint64_t block = index.block();
   if (level == kOrder4k) {
     file.pages.lines().leaves(file.pages.open_line(block)).set(index.in_block());
-    count(Counter::kFaults4k);
+    lane.count(Counter::kFaults4k);
     return level;
   }
   Bitmap512 everything;
   everything.fill(true);
   if (level == kOrder2m) {
-    zap_block(file.pages, block, everything);
+    zap_block(lane, file.pages, block, everything);
     file.pages.change(block).set_leaf_2m(true);
-    count(Counter::kFaults2m);
+    lane.count(Counter::kFaults2m);
     return level;
   }
   const uint64_t region = block / kRegionBlocks;
-  for (uint64_t i = 0; i < kRegionBlocks; ++i) zap_block(file.pages, region * kRegionBlocks + i, everything);
+  for (uint64_t i = 0; i < kRegionBlocks; ++i) zap_block(lane, file.pages, region * kRegionBlocks + i, everything);
   file.pages.change_region(region).leaf_1g = true;
-  count(Counter::kFaults1g);
+  lane.count(Counter::kFaults1g);
   return level;
 }
 
 void Engine::zap_gfns(Vm& vm, Run<Gfn> run) {
   for (size_t i = vm.first_slot_above(run.first); i < vm.by_gfn.size() && vm.by_gfn[i]->gfns.first < run.end; ++i) {
     Slot& slot = *vm.by_gfn[i];
-    zap(slot.file->pages, slot.indexes_of(slot.gfns.clipped_to(run)));
+    zap(lane_, slot.file->pages, slot.indexes_of(slot.gfns.clipped_to(run)));
   }
 }
 

@@ -9,12 +9,7 @@
 
 namespace gmem {
 
-void Engine::hold(uint64_t pages) {
-  host_pages_ += pages;
-  peak(spec::Counter::kHostPagesPeak, host_pages_);
-}
-
-void Engine::let_go(uint64_t pages) { host_pages_ -= pages; }
+void Engine::let_go(uint64_t pages) { lane_.host_pages -= pages; }
 
 // Takes the modelled metadata at the end of an op into its peak (section 14). That of struct-page follows from
 // host_pages_peak.
@@ -25,9 +20,9 @@ void Engine::note_metadata() {
     case spec::Metadata::kStructPage:
       return;
     case spec::Metadata::kHvo: {
-      const uint64_t in_folios = (unsplit_huge_ + split_huge_) << huge_order_;
-      bytes = kPageBytes * unsplit_huge_ + kStructPageBytes * (split_huge_ << huge_order_) +
-              kStructPageBytes * (host_pages_ - in_folios);
+      const uint64_t in_folios = (lane_.unsplit_huge + lane_.split_huge) << huge_order_;
+      bytes = kPageBytes * lane_.unsplit_huge + kStructPageBytes * (lane_.split_huge << huge_order_) +
+              kStructPageBytes * (lane_.host_pages - in_folios);
       break;
     }
     case spec::Metadata::kStructless:
@@ -126,10 +121,10 @@ bool Engine::vmemmap_available(uint64_t huge_pages) const {
 }
 
 // A pool folio is about to be split. REQUIRES: vmemmap_available(1).
-void Engine::take_vmemmap(Pfn huge_page) {
+void Engine::take_vmemmap(Lane& lane, Pfn huge_page) {
   if (knobs_.source != spec::Source::kPool) return;
-  --unsplit_huge_;
-  ++split_huge_;
+  --lane.unsplit_huge;
+  ++lane.split_huge;
   if (knobs_.metadata == spec::Metadata::kHvo) {
     std::vector<Pfn>& pages = vmemmap_[huge_page.value];
     for (uint64_t i = vmemmap_pages(huge_order_); i-- > 0;) {
@@ -143,8 +138,8 @@ void Engine::take_vmemmap(Pfn huge_page) {
 // A split pool page is one folio again.
 void Engine::give_vmemmap(Pfn huge_page) {
   if (knobs_.source != spec::Source::kPool) return;
-  --split_huge_;
-  ++unsplit_huge_;
+  --lane_.split_huge;
+  ++lane_.unsplit_huge;
   return_vmemmap(huge_page);
 }
 

@@ -115,9 +115,9 @@ void Engine::delete_slot(Vm& vm, uint32_t number) {
   const std::unique_ptr<Slot> slot = std::move(it->second);
   vm.slots.erase(it);
   vm.by_gfn.erase(std::find(vm.by_gfn.begin(), vm.by_gfn.end(), slot.get()));
-  vm.last_hit = nullptr;
+  lane_.forget_slots();
   File& file = *slot->file;
-  zap(file.pages, slot->indexes());
+  zap(lane_, file.pages, slot->indexes());
   slot->kinds.for_each_flagged([&](Run<Gfn> run) { vm.changed_kinds.add(run); });
   file.bindings.erase(slot->first.value);
   drop_file_if_unused(file);

@@ -10,23 +10,23 @@ using spec::Counter;
 
 // The pfns of one block: every maximal run of unassigned ones gets entries, 2M where the pfn is aligned and 512 of the
 // run remain. On failure the entries of this call are made shared again.
-bool Engine::hook_block(Pfn first, uint32_t pages, Gfn gfn, uint16_t asid) {
+bool Engine::hook_block(Lane& lane, Pfn first, uint32_t pages, Gfn gfn, uint16_t asid) {
   if (pages == kBlockPages && rmp_.block_unassigned(first.block())) {
     if (rmp_.make_private_2m(first, gfn, asid) == RmpCode::kOk) {
-      count(Counter::kRmpupdate2m);
+      lane.count(Counter::kRmpupdate2m);
       return true;
     }
-    count(Counter::kRmpupdateFailed);
+    lane.count(Counter::kRmpupdateFailed);
     return false;
   }
   if (pages == 1) {
     RmpEntry entry;
     if (rmp_.lookup(first, entry) && entry.assigned) return true;
     if (rmp_.make_private_4k(first, gfn, asid) == RmpCode::kOk) {
-      count(Counter::kRmpupdate4k);
+      lane.count(Counter::kRmpupdate4k);
       return true;
     }
-    count(Counter::kRmpupdateFailed);
+    lane.count(Counter::kRmpupdateFailed);
     return false;
   }
   const Bitmap512 before = rmp_.assigned(first.block());
@@ -34,12 +34,12 @@ bool Engine::hook_block(Pfn first, uint32_t pages, Gfn gfn, uint16_t asid) {
   for (uint32_t i = begin; i < begin + pages; ++i) {
     if (before.test(i)) continue;
     if (rmp_.make_private_4k(Pfn::of_block(first.block(), i), gfn + Pages{i - begin}, asid) == RmpCode::kOk) {
-      count(Counter::kRmpupdate4k);
+      lane.count(Counter::kRmpupdate4k);
       continue;
     }
-    count(Counter::kRmpupdateFailed);
+    lane.count(Counter::kRmpupdateFailed);
     for (uint32_t undo = begin; undo < i; ++undo) {
-      if (!before.test(undo)) make_shared(Pfn::of_block(first.block(), undo));
+      if (!before.test(undo)) make_shared(lane, Pfn::of_block(first.block(), undo));
     }
     return false;
   }
@@ -47,21 +47,21 @@ bool Engine::hook_block(Pfn first, uint32_t pages, Gfn gfn, uint16_t asid) {
 }
 
 // The arch hook over one page, a block, or the 512 blocks of a 1G folio.
-bool Engine::prepare_hook(Pfn first, uint32_t pages, Gfn gfn, uint16_t asid) {
-  count(Counter::kPrepares);
-  if (pages <= kBlockPages) return hook_block(first, pages, gfn, asid);
+bool Engine::prepare_hook(Lane& lane, Pfn first, uint32_t pages, Gfn gfn, uint16_t asid) {
+  lane.count(Counter::kPrepares);
+  if (pages <= kBlockPages) return hook_block(lane, first, pages, gfn, asid);
   std::vector<Bitmap512> before;
   for (uint32_t at = 0; at < pages; at += kBlockPages) {
     before.push_back(rmp_.assigned((first + Pages{at}).block()));
-    if (hook_block(first + Pages{at}, kBlockPages, gfn + Pages{at}, asid)) continue;
+    if (hook_block(lane, first + Pages{at}, kBlockPages, gfn + Pages{at}, asid)) continue;
     before.pop_back();
     for (size_t block = 0; block < before.size(); ++block) {
       const Pfn start = first + Pages{block * kBlockPages};
-      if (rmp_.is_huge(start) && before[block].none()) make_shared(start);
+      if (rmp_.is_huge(start) && before[block].none()) make_shared(lane, start);
       for (uint32_t i = 0; !rmp_.is_huge(start) && i < kBlockPages; ++i) {
         RmpEntry entry;
         if (!before[block].test(i) && rmp_.lookup(start + Pages{i}, entry) && entry.assigned)
-          make_shared(start + Pages{i});
+          make_shared(lane, start + Pages{i});
       }
     }
     return false;
@@ -69,7 +69,7 @@ bool Engine::prepare_hook(Pfn first, uint32_t pages, Gfn gfn, uint16_t asid) {
   return true;
 }
 
-void Engine::mark_page(File& file, Index index) {
+void Engine::mark_page([[maybe_unused]] Lane& lane, File& file, Index index) {
   if (file.pages.marked(index)) return;
   const uint64_t block = index.block();
   file.pages.lines().marked(file.pages.open_line(block)).set(index.in_block());
@@ -93,7 +93,7 @@ bool Engine::prepared(const File& file, Index index) const {
   return !in_place_ && !page_private(file, file.slot_at(index), index);
 }
 
-Engine::Errno Engine::prepare_page(File& file, const Slot& slot, Index index, bool hook) {
+Engine::Errno Engine::prepare_page(Lane& lane, File& file, const Slot& slot, Index index, bool hook) {
   const bool tracked = knobs_.preparedness != spec::Preparedness::kNone;
   const bool marked = file.pages.marked(index);
   if (marked && !hook) return spec::kOk;
@@ -101,16 +101,16 @@ Engine::Errno Engine::prepare_page(File& file, const Slot& slot, Index index, bo
   const Pfn pfn = file.pages.pfn(index);
   if (!marked) {
     arena_.clear_page(pfn);
-    count(Counter::kPagesCleared);
+    lane.count(Counter::kPagesCleared);
   }
-  if (hook && !prepare_hook(pfn, 1, slot.gfn_of(index), asid_of(file.vm))) return prepare_error();
-  mark_page(file, index);
+  if (hook && !prepare_hook(lane, pfn, 1, slot.gfn_of(index), asid_of(file.vm))) return prepare_error();
+  mark_page(lane, file, index);
   return spec::kOk;
 }
 
 // REQUIRES: the range of 2^order pages around the index lies in one folio.
-Engine::Errno Engine::prepare(File& file, const Slot& slot, Index index, uint32_t order, bool hook) {
-  if (order == kOrder4k) return prepare_page(file, slot, index, hook);
+Engine::Errno Engine::prepare(Lane& lane, File& file, const Slot& slot, Index index, uint32_t order, bool hook) {
+  if (order == kOrder4k) return prepare_page(lane, file, slot, index, hook);
   const bool tracked = knobs_.preparedness != spec::Preparedness::kNone;
   const uint64_t blocks = uint64_t{1} << (order - kBlockShift);
   const uint64_t first = index.block() & ~(blocks - 1);
@@ -130,9 +130,9 @@ Engine::Errno Engine::prepare(File& file, const Slot& slot, Index index, uint32_
       for (uint32_t i = marked.next_clear(0); i < kBlockPages; i = marked.next_clear(i + 1))
         arena_.clear_page(pfn + Pages{i});
     }
-    count(Counter::kPagesCleared, unmarked);
+    lane.count(Counter::kPagesCleared, unmarked);
   }
-  if (hook && !prepare_hook(file.pages.first_pfn(first), static_cast<uint32_t>(blocks * kBlockPages),
+  if (hook && !prepare_hook(lane, file.pages.first_pfn(first), static_cast<uint32_t>(blocks * kBlockPages),
                             slot.gfn_of(Index::of_block(first)), asid_of(file.vm))) {
     return prepare_error();
   }
@@ -143,13 +143,13 @@ Engine::Errno Engine::prepare(File& file, const Slot& slot, Index index, uint32_
 }
 
 // `state-early`: the private, bound, unprepared present pages of the run are prepared now; a failing hook ends that.
-void Engine::prepare_early(File& file, Run<Index> run) {
+void Engine::prepare_early(Lane& lane, File& file, Run<Index> run) {
   if (knobs_.preparedness != spec::Preparedness::kStateEarly) return;
   for (Index index = run.first; index < run.end; index = index + Pages{1}) {
     if (!file.pages.present(index) || file.pages.poisoned(index)) continue;
     const Slot* slot = file.slot_at(index);
     if (slot == nullptr || !page_private(file, slot, index) || prepared(file, index)) continue;
-    if (prepare(file, *slot, index, mapping_order(*slot, file.pages, index), snp_) != spec::kOk) return;
+    if (prepare(lane, file, *slot, index, mapping_order(*slot, file.pages, index), snp_) != spec::kOk) return;
   }
 }
 

@@ -15,7 +15,7 @@ Engine::Errno Engine::op_fallocate(const spec::OpRecord& op, Outcome& out) {
   const Run<Index> run = range.pages<Index>();
   if (run.end.value > file->size.value) return spec::kEINVAL;
   for (Index index = run.first; index < run.end; index = index + Pages{1}) {
-    if (get_folio(*file, index)) continue;
+    if (get_folio(lane_, *file, index)) continue;
     set_value(out, spec::kFallocateDone, static_cast<double>((index - run.first).value));
     return spec::kENOMEM;
   }
@@ -79,7 +79,7 @@ Engine::PunchResult Engine::punch(File& file, Run<Index> wanted) {
 }
 
 void Engine::punch_block(File& file, uint64_t block, const Bitmap512& mask, PunchResult& result) {
-  zap_block(file.pages, block, mask);
+  zap_block(lane_, file.pages, block, mask);
   if (file.pages.word(block).huge()) {
     if (mask.all()) {
       free_folio(file, block, result);
@@ -92,7 +92,7 @@ void Engine::punch_block(File& file, uint64_t block, const Bitmap512& mask, Punc
       if (file.pages.marked_count(block) == 0) free_folio(file, block, result);
       return;
     }
-    split_2m(file, block);
+    split_2m(lane_, file, block);
     ++result.split;
   }
   const Bitmap512 leaving = file.pages.present_bits(block) & mask;
@@ -109,7 +109,7 @@ Engine::Errno Engine::punch_pool(File& file, Run<Index> wanted, PunchResult& res
     pins_.attempt(file.serial, {Index::of_block(first), Index::of_block(first + huge_blocks())});
     return spec::kEAGAIN;
   }
-  zap(file.pages, run);
+  zap(lane_, file.pages, run);
   const uint64_t end = (run.end - Pages{1}).block() + 1;
   uint64_t block = file.pages.next_touched(run.first.block(), end);
   while (block < end) {

@@ -39,7 +39,7 @@ Engine::Errno Engine::pin_page(File& file, Index index) {
     if (const Errno error = host_page(file, index, mapping); error != spec::kOk) return error;
   } else {
     if (slot == nullptr) return spec::kEFAULT;
-    if (!get_copy(file, index)) return spec::kENOMEM;
+    if (!get_copy(lane_, file, index)) return spec::kENOMEM;
     mapping.pfn = file.copies->pfn(index);
   }
   pins_.pin(file.serial, index, mapping.pfn);
@@ -120,10 +120,10 @@ Engine::Errno Engine::op_poison(const spec::OpRecord& op) {
     if (knobs_.poison == spec::Poison::kFolio || natural_ || refuse_split(*file, block) || !vmemmap_available(1)) {
       unit = {Index::of_block(first), Index::of_block(first + blocks)};
     } else {
-      split_folio(*file, block, kOrder4k);
+      split_folio(lane_, *file, block, kOrder4k);
     }
   }
-  zap(file->pages, unit);
+  zap(lane_, file->pages, unit);
   for (uint64_t at = unit.first.block(); snp_ && at <= (unit.end - Pages{1}).block(); ++at) {
     const Pfn pfn = file->pages.pfn(std::max(unit.first, Index::of_block(at)));
     if (rmp_.is_huge(pfn)) smash(pfn);

@@ -26,61 +26,61 @@ bool Engine::refuse_split(File& file, uint64_t block) {
 }
 
 // REQUIRES: a 2M folio holds the block.
-void Engine::split_2m(File& file, uint64_t block) {
+void Engine::split_2m(Lane& lane, File& file, uint64_t block) {
   Bitmap512 nothing;
   nothing.fill(false);
-  zap_larger_leaf(file.pages, block);
-  if (file.pages.word(block).leaf_2m()) zap_block(file.pages, block, nothing);
+  zap_larger_leaf(lane, file.pages, block);
+  if (file.pages.word(block).leaf_2m()) zap_block(lane, file.pages, block, nothing);
   BlockWord& word = file.pages.change(block);
   if (!word.ever_split()) {
     word.set_ever_split();
     ++file.split_blocks;
-    count(Counter::kSplitDistinct2m);
+    lane.count(Counter::kSplitDistinct2m);
   }
-  if (huge_order_ == kOrder2m) take_vmemmap(Pfn::of_block(word.pfn_block()));
+  if (huge_order_ == kOrder2m) take_vmemmap(lane, Pfn::of_block(word.pfn_block()));
   file.pages.split_block(block);
-  count(Counter::kSplits2m);
+  lane.count(Counter::kSplits2m);
 }
 
 // Into 2M folios, or at once into 4K ones. REQUIRES: a 1G folio holds the region.
-void Engine::split_1g(File& file, uint64_t region, uint32_t order) {
+void Engine::split_1g(Lane& lane, File& file, uint64_t region, uint32_t order) {
   const uint64_t first = region * kRegionBlocks;
   Bitmap512 nothing;
   nothing.fill(false);
-  zap_larger_leaf(file.pages, first);
+  zap_larger_leaf(lane, file.pages, first);
   RegionWord& word = file.pages.change_region(region);
   if (!word.ever_split) {
     word.ever_split = true;
     ++file.split_regions;
-    count(Counter::kSplitDistinct1g);
+    lane.count(Counter::kSplitDistinct1g);
   }
-  take_vmemmap(file.pages.first_pfn(first));
+  take_vmemmap(lane, file.pages.first_pfn(first));
   for (uint64_t block = first; block < first + kRegionBlocks; ++block) {
     BlockWord& piece = file.pages.change(block);
-    if (order == kOrder4k && piece.leaf_2m()) zap_block(file.pages, block, nothing);
+    if (order == kOrder4k && piece.leaf_2m()) zap_block(lane, file.pages, block, nothing);
     piece.set_held(order == kOrder4k ? BlockWord::Held::kSmallRun : BlockWord::Held::k2m);
   }
-  count(Counter::kSplits1g);
+  lane.count(Counter::kSplits1g);
 }
 
 // The folio that holds the block, down to `order`. REQUIRES: it is larger.
-void Engine::split_folio(File& file, uint64_t block, uint32_t order) {
+void Engine::split_folio(Lane& lane, File& file, uint64_t block, uint32_t order) {
   if (file.pages.word(block).held() == BlockWord::Held::k1g) {
-    split_1g(file, block / kRegionBlocks, order);
+    split_1g(lane, file, block / kRegionBlocks, order);
   } else {
-    split_2m(file, block);
+    split_2m(lane, file, block);
   }
 }
 
 // The block turned shared, in part or whole: its folio is split as splitTo says.
-void Engine::split_for_shared(File& file, uint64_t block, const Bitmap512& pages, uint64_t& splits) {
+void Engine::split_for_shared(Lane& lane, File& file, uint64_t block, const Bitmap512& pages, uint64_t& splits) {
   if (pages.none()) return;
   if (file.pages.word(block).held() == BlockWord::Held::k1g) {
-    split_1g(file, block / kRegionBlocks, knobs_.split_to == spec::SplitTo::kMinimal ? kOrder2m : kOrder4k);
+    split_1g(lane, file, block / kRegionBlocks, knobs_.split_to == spec::SplitTo::kMinimal ? kOrder2m : kOrder4k);
     ++splits;
   }
   if (file.pages.word(block).held() == BlockWord::Held::k2m) {
-    split_2m(file, block);
+    split_2m(lane, file, block);
     ++splits;
   }
 }
@@ -159,7 +159,7 @@ Engine::Errno Engine::op_split(const spec::OpRecord& op, Outcome& out) {
       set_value(out, spec::kSplitOffset, static_cast<double>(Pages{std::max(start, run.first).value}.bytes()));
       return referenced ? spec::kEAGAIN : spec::kENOMEM;
     }
-    split_folio(*file, block, op.arg);
+    split_folio(lane_, *file, block, op.arg);
     ++split;
   }
   set_value(out, spec::kSplitSplit, static_cast<double>(split));

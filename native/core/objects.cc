@@ -10,11 +10,9 @@ size_t Vm::first_slot_above(Gfn gfn) const {
   return static_cast<size_t>(it - by_gfn.begin());
 }
 
-Slot* Vm::search(Gfn gfn) {
+Slot* Vm::slot_at(Gfn gfn) const {
   const size_t position = first_slot_above(gfn);
-  if (position == by_gfn.size() || !by_gfn[position]->gfns.contains(gfn)) return nullptr;
-  last_hit = by_gfn[position];
-  return last_hit;
+  return position < by_gfn.size() && by_gfn[position]->gfns.contains(gfn) ? by_gfn[position] : nullptr;
 }
 
 }  // namespace gmem

@@ -112,17 +112,10 @@ struct Vm {
   KindRanges changed_kinds;  // unbound gfns whose kind is not the initial one
   std::map<uint32_t, std::unique_ptr<Slot>> slots;
   std::vector<Slot*> by_gfn;
-  Slot* last_hit = nullptr;
 
-  Slot* slot_at(Gfn gfn) {
-    if (last_hit != nullptr && last_hit->gfns.contains(gfn)) return last_hit;
-    return search(gfn);
-  }
+  Slot* slot_at(Gfn gfn) const;
   // Position in by_gfn of the first slot that ends above `gfn`.
   size_t first_slot_above(Gfn gfn) const;
-
- private:
-  [[gnu::noinline]] Slot* search(Gfn gfn);
 };
 
 }  // namespace gmem

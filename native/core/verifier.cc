@@ -214,8 +214,8 @@ void Verifier::check_pool() {
     if (file->open) reserved += file->reserved_huge_pages;
   }
   same("reserved pool pages", engine_.pool_.reserved(), reserved);
-  same("unsplit pool folios", engine_.unsplit_huge_, unsplit_huge_);
-  same("split pool pages", engine_.split_huge_, split_huge_);
+  same("unsplit pool folios", engine_.lane_.unsplit_huge, unsplit_huge_);
+  same("split pool pages", engine_.lane_.split_huge, split_huge_);
   same("pool pages", engine_.pool_.size(),
        engine_.pool_.free() + unsplit_huge_ + split_huge_ + engine_.pool_.waiting() + engine_.pool_.retired());
   uint64_t waiting_vmemmap = 0;
@@ -233,7 +233,7 @@ void Verifier::check_memory() {
     expect(frame.orphan != owned({number}), "pinned pfn " + std::to_string(number) + " is neither owned nor an orphan");
   }
   const uint64_t held = owned_frames_ + engine_.pins_.orphans() + engine_.poisoned_out_;
-  same("host_pages_end", engine_.host_pages_, held);
+  same("host_pages_end", engine_.lane_.host_pages, held);
   uint64_t vmemmap = 0;
   for (const auto& [pfn, pages] : engine_.vmemmap_) vmemmap += pages.size();
   const uint64_t pool_used = (engine_.pool_.size() - engine_.pool_.free()) << engine_.huge_order_;
@@ -242,7 +242,7 @@ void Verifier::check_memory() {
   same("retained_pages_end", engine_.retained_pages_, retained_);
   same("free and used frames", engine_.frames_.total().value,
        engine_.frames_.count_free().value + engine_.frames_.used().value);
-  same("shared copy pages", engine_.copy_pages_, copy_pages_);
+  same("shared copy pages", engine_.lane_.copy_pages, copy_pages_);
 }
 
 void Verifier::check_counters() {
@@ -273,8 +273,8 @@ void Verifier::check_counters() {
   }
   same("split_distinct_2m", value(Counter::kSplitDistinct2m), split_distinct);
   same("merge_distinct_2m", value(Counter::kMergeDistinct2m), merge_distinct);
-  expect(value(Counter::kHostPagesPeak) >= engine_.host_pages_, "host_pages_peak is below what is held now");
-  expect(value(Counter::kSharedCopyPagesPeak) >= engine_.copy_pages_,
+  expect(value(Counter::kHostPagesPeak) >= engine_.lane_.host_pages, "host_pages_peak is below what is held now");
+  expect(value(Counter::kSharedCopyPagesPeak) >= engine_.lane_.copy_pages,
          "shared_copy_pages_peak is below what is held now");
 }
 

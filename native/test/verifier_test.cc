@@ -15,9 +15,7 @@ GMEM_EXPOSE(EngineRmp, Engine, rmp_);
 GMEM_EXPOSE(EnginePins, Engine, pins_);
 GMEM_EXPOSE(EngineFiles, Engine, files_by_id_);
 GMEM_EXPOSE(EngineVms, Engine, vms_);
-GMEM_EXPOSE(EngineCounters, Engine, counters_);
-GMEM_EXPOSE(EngineHostPages, Engine, host_pages_);
-GMEM_EXPOSE(EngineCopyPages, Engine, copy_pages_);
+GMEM_EXPOSE(EngineLane, Engine, lane_);
 GMEM_EXPOSE(FramesUsed, Frames, used_);
 
 namespace {
@@ -55,7 +53,8 @@ class Damaged {
   Rmp& rmp() { return engine().*private_member(EngineRmp{}); }
   Pins& pins() { return engine().*private_member(EnginePins{}); }
   Vm& vm() { return *(engine().*private_member(EngineVms{}))[0]; }
-  uint64_t& counter(Counter which) { return (engine().*private_member(EngineCounters{}))[static_cast<size_t>(which)]; }
+  Lane& lane() { return engine().*private_member(EngineLane{}); }
+  uint64_t& counter(Counter which) { return lane().counters[static_cast<size_t>(which)]; }
   Engine& engine() { return host_.engine; }
   Pfn pfn(uint64_t block, uint32_t page = 0) { return pages().pfn(Index::of_block(block, page)); }
 
@@ -81,8 +80,8 @@ const Damage kDamages[] = {
     {"merge_distinct_2m of a file is", [](Damaged& d) { ++d.file().merged_blocks; }},
     {"host_pages_peak is below", [](Damaged& d) { d.counter(Counter::kHostPagesPeak) = 1; }},
     {"shared_copy_pages_peak is below", [](Damaged& d) { d.counter(Counter::kSharedCopyPagesPeak) = 1; }},
-    {"host_pages_end is", [](Damaged& d) { ++(d.engine().*private_member(EngineHostPages{})); }},
-    {"shared copy pages is", [](Damaged& d) { ++(d.engine().*private_member(EngineCopyPages{})); }},
+    {"host_pages_end is", [](Damaged& d) { ++d.lane().host_pages; }},
+    {"shared copy pages is", [](Damaged& d) { ++d.lane().copy_pages; }},
     {"used frames is",
      [](Damaged& d) {
        Pfn pfn;
