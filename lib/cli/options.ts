@@ -5,18 +5,12 @@ import { Option } from 'commander';
 import type { Sweep } from '../compare/sweep.js';
 import { ENGINES } from '../engine/create.js';
 import { didYouMean } from '../ops/suggest.js';
-import { unsupportedReason } from '../policy/policy.js';
-import { PRESET_NAMES, PRESETS } from '../policy/presets.js';
+import { PRESET_NAMES } from '../policy/presets.js';
 import { REPORT_FORMATS, type ReportFormat } from '../report/formats.js';
 import { ARCHES, type Arch } from '../spec/knobs.js';
 import { parseSize } from '../spec/units.js';
 import { TRACE_FORMAT_NAMES } from '../trace/formats.js';
 import { UsageError } from './exit.js';
-
-/** Arches the engines simulate. */
-const SIMULATED_ARCHES = ARCHES.filter((arch) =>
-  PRESET_NAMES.some((name) => unsupportedReason(PRESETS[name].knobs, arch) === undefined),
-);
 
 export type EngineName = (typeof ENGINES)[number];
 /** Engines that count: what a comparison is made of. */
@@ -107,8 +101,8 @@ export function runOptions(engines: readonly EngineName[]): Option[] {
       .default('native'),
     new Option(
       '--arch <name>',
-      `what the guest's hardware does with private memory: ${SIMULATED_ARCHES.join(' or ')} (default: snp)`,
-    ).argParser(oneOf('--arch', SIMULATED_ARCHES)),
+      `what the guest's hardware does with private memory: ${ARCHES.join(' or ')} (default: snp)`,
+    ).argParser(oneOf('--arch', ARCHES)),
     new Option(
       '--memory <size>',
       'simulated host memory (default: twice the gmem files, rounded up to 1 GiB, plus 1 GiB)',

@@ -88,7 +88,7 @@ export function resolveOptions(options: EngineOptions): ResolvedOptions {
 export function createBackend(kind: EngineKind, options: BackendOptions): Backend {
   const engine = toChoice<EngineKind>('engine', kind, ENGINES);
   if (engine === 'kvm') return createKvmBackend(options);
-  const reason = unsupportedReason(options.knobs, options.arch);
+  const reason = unsupportedReason(options.knobs, options.arch, engine);
   if (reason !== undefined) throw new GmemError('ERR_GMEM_POLICY', reason);
   return engine === 'native' ? createNativeBackend(options) : createReferenceBackend(options);
 }

@@ -8,13 +8,16 @@ interface Refusal {
   readonly reason: string;
 }
 
+type Simulator = 'native' | 'reference';
+
 const inPlace = (knobs: Knobs): boolean => knobs.conversion === 'in-place';
 const huge = (knobs: Knobs): boolean => knobs.hugepages !== 'off';
 const pool = (knobs: Knobs): boolean => knobs.source === 'pool';
 const natural = (knobs: Knobs): boolean => knobs.sharedOrder === 'natural';
+const merges = (knobs: Knobs): boolean => knobs.merge !== 'never';
+const promotes = (knobs: Knobs): boolean => knobs.promote !== 'none';
 
 const REFUSALS: readonly Refusal[] = [
-  { when: (_, arch) => arch === 'tdx', reason: 'arch tdx is not simulated, there are: none, snp, pkvm' },
   {
     when: (knobs, arch) => arch === 'pkvm' && !inPlace(knobs),
     reason: 'arch pkvm needs conversion in-place: its conversions preserve contents, and discard drops them',
@@ -55,16 +58,28 @@ const REFUSALS: readonly Refusal[] = [
     when: (knobs) => knobs.splitTo === 'minimal' && knobs.hugepages !== '1G',
     reason: 'splitTo minimal needs hugepages 1G: a 2M folio can only go to 4K',
   },
-  { when: (knobs) => knobs.merge === 'deferred', reason: 'merge deferred is not simulated, there are: never, eager' },
   {
-    when: (knobs) => knobs.merge === 'eager' && !inPlace(knobs),
-    reason: 'merge eager needs conversion in-place: by discard there is nothing left to merge',
+    when: (knobs) => merges(knobs) && !inPlace(knobs),
+    reason: 'merge eager and deferred need conversion in-place: by discard there is nothing left to merge',
   },
   {
-    when: (knobs) => knobs.merge === 'eager' && natural(knobs),
-    reason: 'merge eager and sharedOrder natural exclude each other: nothing is split, so nothing is merged',
+    when: (knobs) => merges(knobs) && natural(knobs),
+    reason:
+      'merge eager and deferred exclude sharedOrder natural: nothing is split there, so there is nothing to merge',
   },
-  { when: (knobs) => knobs.promote !== 'none', reason: 'promote rebuild and sept are not simulated, there is: none' },
+  {
+    when: (knobs, arch) => knobs.promote === 'sept' && arch !== 'tdx',
+    reason: 'promote sept needs arch tdx: it promotes entries of the S-EPT, there are: none, rebuild',
+  },
+  {
+    when: (knobs, arch) => knobs.promote === 'rebuild' && arch === 'tdx',
+    reason:
+      'promote rebuild would lose the contents on arch tdx, where what is unmapped is removed, there are: none, sept',
+  },
+  {
+    when: (knobs) => promotes(knobs) && (natural(knobs) || !huge(knobs)),
+    reason: 'promote rebuild and sept follow merges: they need hugepages 2M or 1G, and sharedOrder other than natural',
+  },
   {
     when: (knobs) => knobs.metadata === 'hvo' && !pool(knobs),
     reason: 'metadata hvo needs source pool: only pages of a pool give up their vmemmap',
@@ -99,7 +114,22 @@ const REFUSALS: readonly Refusal[] = [
   },
 ];
 
-/** Why the engines cannot run these knobs on this arch; `undefined` when they can. */
-export function unsupportedReason(knobs: Knobs, arch: Arch): string | undefined {
-  return REFUSALS.find(({ when }) => when(knobs, arch))?.reason;
+/** What the reference engine runs and the native engine does not run yet. */
+const NOT_NATIVE: readonly Refusal[] = [
+  {
+    when: (_, arch) => arch === 'tdx',
+    reason: 'arch tdx is not simulated by the native engine yet, reference runs it',
+  },
+  {
+    when: (knobs) => promotes(knobs) || knobs.merge === 'deferred',
+    reason: 'promote and merge deferred are not simulated by the native engine yet, reference runs them',
+  },
+];
+
+/**
+ * Why an engine cannot run these knobs on this arch; `undefined` when it can.
+ */
+export function unsupportedReason(knobs: Knobs, arch: Arch, engine: Simulator = 'native'): string | undefined {
+  const refusals = engine === 'native' ? [...REFUSALS, ...NOT_NATIVE] : REFUSALS;
+  return refusals.find(({ when }) => when(knobs, arch))?.reason;
 }

@@ -16,7 +16,7 @@ describe('reference backend', () => {
     const isPolicy = (error: unknown) => error instanceof GmemError && error.code === 'ERR_GMEM_POLICY';
     assert.throws(refused({ knobs: knobs({ hugepages: '1G' }) }), isPolicy);
     assert.throws(refused({ knobs: knobs({ conversion: 'in-place' }) }), isPolicy);
-    assert.throws(refused({ arch: 'tdx' }), isPolicy);
+    assert.throws(refused({ arch: 'pkvm' }), isPolicy);
   });
 
   test('run takes any part of the records, and outcomes are optional', () => {

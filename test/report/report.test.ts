@@ -64,7 +64,7 @@ test('the table shows what the counters say', async () => {
 
 test('refused and interrupted policies are said in the table', async () => {
   const text = tableReport(await hostileSample());
-  assert.match(text, /refused: merge eager needs conversion in-place/);
+  assert.match(text, /refused: merge eager and deferred need conversion in-place/);
   assert.match(text, /interrupted after \d+ of \d+ ops/);
 });
 
@@ -100,7 +100,7 @@ test('CSV: a row a policy, as many cells as headings, quotes survive', async () 
   assert.equal(rows[0]?.[heading.indexOf('pages_cleared')], String(run.counters.pages_cleared));
   assert.equal(
     rows[1]?.[heading.indexOf('refused')],
-    'merge eager needs conversion in-place: by discard there is nothing left to merge',
+    'merge eager and deferred need conversion in-place: by discard there is nothing left to merge',
   );
 });
 
