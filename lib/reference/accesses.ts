@@ -9,6 +9,7 @@ import { MIXED } from './contents.js';
 import { ensureCopy } from './copies.js';
 import { frameBehind, touchPage } from './fault.js';
 import { ensurePage } from './folios.js';
+import { mayRun } from './launch.js';
 import { copyAt, type GmemFile, pageAt, type Slot, type Vm } from './model.js';
 import { clearAndMark } from './prepare.js';
 import { OK, type Reply, refuse, stopped } from './reply.js';
@@ -19,7 +20,7 @@ import type { State } from './state.js';
 export function touch(state: State, op: RecordFields): Reply {
   const vm = state.vm(op.vm);
   if (vm === undefined) return refuse('EBADF');
-  if (op.size <= 0) return refuse('EINVAL');
+  if (!mayRun(state, vm) || op.size <= 0) return refuse('EINVAL');
   const first = Math.floor(op.address / PAGE_BYTES);
   const last = Math.floor((op.address + op.size - 1) / PAGE_BYTES);
   for (let gfn = first; gfn <= last; gfn += 1) {
@@ -33,7 +34,7 @@ export function touch(state: State, op: RecordFields): Reply {
 export function guestAccess(state: State, op: RecordFields, write: boolean): Reply {
   const vm = state.vm(op.vm);
   if (vm === undefined) return refuse('EBADF');
-  if (op.size <= 0) return refuse('EINVAL');
+  if (!mayRun(state, vm) || op.size <= 0) return refuse('EINVAL');
   return moveBytes(state, op, write, (gfn) => {
     const reply = touchPage(state, vm, gfn);
     return stopped(reply) ? reply : frameBehind(state, slotAt(vm, gfn) as Slot, gfn);

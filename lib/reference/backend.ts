@@ -15,6 +15,7 @@ import { guestAccess, hostAccess, touch, vmmAccess } from './accesses.js';
 import { bind } from './bind.js';
 import { attributes, convert } from './convert.js';
 import { readCounters } from './counters.js';
+import { mergeDue } from './deferred-merges.js';
 import { fault } from './fault.js';
 import { close, create, destroy } from './files.js';
 import { merge, split } from './folio-ops.js';
@@ -66,8 +67,9 @@ function setSwitch(state: State, op: RecordFields): Reply {
   return OK;
 }
 
-/** Runs one op and counts its outcome. */
+/** Runs one op and counts its outcome; then deferred merges that are due. */
 export function runOp(state: State, name: OpName, op: RecordFields): Reply {
+  state.opsRun += 1;
   const reply = RUN[name](state, op);
   if (reply.errno !== undefined) {
     const number = ERRNOS[reply.errno];
@@ -75,6 +77,7 @@ export function runOp(state: State, name: OpName, op: RecordFields): Reply {
   }
   if (reply.exit !== undefined) state.tally.exits += 1;
   noteMetadata(state, name);
+  mergeDue(state);
   return reply;
 }
 
@@ -83,7 +86,7 @@ export function runOp(state: State, name: OpName, op: RecordFields): Reply {
  * @throws GmemError `ERR_GMEM_POLICY` for knobs or an arch that are not simulated
  */
 export function createReferenceBackend(options: BackendOptions, faults: readonly HistoricalFault[] = []): Backend {
-  const reason = unsupportedReason(options.knobs, options.arch);
+  const reason = unsupportedReason(options.knobs, options.arch, 'reference');
   if (reason !== undefined) throw new GmemError('ERR_GMEM_POLICY', reason);
   return new ReferenceBackend(options, faults);
 }

@@ -63,7 +63,7 @@ function checkSplits(
     }
   }
   for (const folio of folios) {
-    if (state.faulty('to-shared-ignores-references') || !refusedByReference(state, file, folio)) continue;
+    if (state.faulty('to-shared-ignores-references') || !refusedByReference(state, file, folio, changing)) continue;
     state.tally.convert_eagain += 1;
     const below = state.faulty('error-offset-below-start');
     return { errno: 'EAGAIN', index: below ? folio.first : Math.max(folio.first, piece.first) };

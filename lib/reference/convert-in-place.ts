@@ -5,25 +5,22 @@
 import type { Errno } from '../spec/errnos.js';
 import type { CONTENTS } from '../spec/ops.js';
 import { NO_PFN } from '../spec/page-view.js';
-import { ORDER_1G, ORDER_2M, ORDER_4K, PAGE_BYTES, pagesOf } from '../spec/units.js';
+import { PAGE_BYTES } from '../spec/units.js';
 import { checkPiece } from './convert-checks.js';
+import { noteConversion } from './deferred-merges.js';
 import { rollBackUnsigned } from './historical-effects.js';
 import type { Kind } from './kinds.js';
 import { zapIndexes } from './leaves.js';
+import { type FileRange, mergeOver } from './merge-ranges.js';
 import { blockParts, type GmemFile, type IndexRange, type Vm } from './model.js';
 import { clearAndMark, prepareEarly } from './prepare.js';
 import { releaseRmp } from './release-rmp.js';
 import { type Reply, refuse } from './reply.js';
 import { gfnOf, slotParts } from './slots.js';
-import { mergeIfPossible, splitOver } from './split-merge.js';
+import { splitOver } from './split-merge.js';
 import type { State } from './state.js';
 
 type Content = (typeof CONTENTS)[number];
-
-/** A sub-range whose kind an op has changed. */
-export interface Changed extends IndexRange {
-  readonly file: GmemFile;
-}
 
 /** Converts gfns [first, end), slot by slot; the first piece that fails ends it, and earlier ones stay converted. */
 export function convertInPlace(state: State, vm: Vm, first: number, end: number, to: Kind, content: Content): Reply {
@@ -34,7 +31,7 @@ export function convertInPlace(state: State, vm: Vm, first: number, end: number,
   state.tally.converts += 1;
   if (state.arch !== 'pkvm') state.tally.exits += 1;
 
-  const changed: Changed[] = [];
+  const changed: FileRange[] = [];
   let split = 0;
   let failure: { errno: Errno; gpa: number } | undefined;
   for (const { slot, firstIndex, endIndex } of pieces) {
@@ -50,6 +47,7 @@ export function convertInPlace(state: State, vm: Vm, first: number, end: number,
     changed.push(...verdict.changing.map((range) => ({ ...range, file: slot.file })));
   }
   const merged = to === 'private' && state.knobs.merge === 'eager' ? mergeOver(state, changed) : 0;
+  noteConversion(state, changed, to === 'private');
   const pages = changed.reduce((sum, range) => sum + range.end - range.first, 0);
   state.tally.converted_pages += pages;
   const values = { changed: pages, split, merged };
@@ -103,35 +101,4 @@ function convertContent(state: State, file: GmemFile, first: number, end: number
       block.marked[index - base] = 1;
     }
   }
-}
-
-/** Merges the huge ranges that the changed sub-ranges overlap; with splitTo minimal their own 2M blocks first. */
-function mergeOver(state: State, changed: readonly Changed[]): number {
-  if (state.hugeOrder === ORDER_4K) return 0;
-  let merged = 0;
-  for (const huge of alignedRangesOver(changed, state.hugePages)) {
-    if (state.hugeOrder === ORDER_1G && state.knobs.splitTo === 'minimal') {
-      for (const block of alignedRangesOver(changed, pagesOf(ORDER_2M))) {
-        const inside = block.file === huge.file && huge.first <= block.first && block.first < huge.end;
-        if (inside && mergeIfPossible(state, block.file, block.first, ORDER_2M)) merged += 1;
-      }
-    }
-    if (mergeIfPossible(state, huge.file, huge.first, state.hugeOrder)) merged += 1;
-  }
-  return merged;
-}
-
-/** The aligned ranges of `pages` indexes that overlap any of the sub-ranges: each once, in their order. */
-function alignedRangesOver(changed: readonly Changed[], pages: number): Changed[] {
-  const ranges: Changed[] = [];
-  const seen = new Map<GmemFile, Set<number>>();
-  for (const { file, first, end } of changed) {
-    const known = seen.get(file) ?? new Set();
-    seen.set(file, known);
-    for (let head = first - (first % pages); head < end; head += pages) {
-      if (!known.has(head)) ranges.push({ file, first: head, end: head + pages });
-      known.add(head);
-    }
-  }
-  return ranges;
 }

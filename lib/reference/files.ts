@@ -6,6 +6,7 @@ import { CREATE_FLAG } from '../spec/ops.js';
 import { PAGE_BYTES } from '../spec/units.js';
 import { deleteSlot } from './bind.js';
 import { dropAllCopies } from './copies.js';
+import { forgetFile } from './deferred-merges.js';
 import { freePages } from './folios.js';
 import { Kinds } from './kinds.js';
 import { zapIndexes } from './leaves.js';
@@ -65,6 +66,7 @@ export function close(state: State, op: RecordFields): Reply {
   freePages(state, file, 0, file.pages);
   if (state.pool !== undefined) state.pool.reserved -= file.pages / state.hugePages;
   file.open = false;
+  forgetFile(state, file);
   state.gmems.delete(op.gmem);
   if (file.slots.length === 0) dropAllCopies(state, file);
   if (file.vm.destroyed) reapSlots(state, file.vm);

@@ -8,7 +8,7 @@ import { foliosAbove } from './model.js';
 import { validRange } from './ranges.js';
 import { countAttempt, firstReferenced } from './references.js';
 import { type Reply, refuse } from './reply.js';
-import { mergeable, mergeFolio, trySplit } from './split-merge.js';
+import { mergeAndPromote, mergeable, trySplit } from './split-merge.js';
 import type { State } from './state.js';
 
 export function split(state: State, op: RecordFields): Reply {
@@ -47,7 +47,7 @@ export function merge(state: State, op: RecordFields): Reply {
       countAttempt(file, head, head + pages);
       return refuse('EAGAIN', { offset: pinned * PAGE_BYTES });
     }
-    mergeFolio(state, file, head, order);
+    mergeAndPromote(state, file, head, order);
     merged += 1;
   }
   return { values: { merged } };

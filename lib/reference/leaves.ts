@@ -4,7 +4,9 @@
  */
 import { ORDER_1G, ORDER_2M, ORDER_4K, type Order } from '../spec/units.js';
 import { BLOCK_PAGES } from './frames.js';
+import type { Kind } from './kinds.js';
 import { blockOf, blockParts, ensureBlock, type GmemFile, LEAF, rangeAround, type Vm } from './model.js';
+import { augment, demote, remove, underPrivate2m } from './sept.js';
 import { slotParts } from './slots.js';
 import type { State } from './state.js';
 
@@ -19,10 +21,14 @@ export function leafOrder(file: GmemFile, index: number): Order | undefined {
   return ORDER_OF_LEAF[blockOf(file, index)?.leaf[index % BLOCK_PAGES] ?? LEAF.none];
 }
 
-/** Removes every leaf of an order above `above` that overlaps indexes [first, end); a leaf goes whole. */
+/**
+ * Removes every leaf of an order above `above` that overlaps indexes [first, end). A leaf goes whole, but a private one of
+ * TDX that lies only partly inside is demoted first (kvm_split_cross_boundary_leafs).
+ */
 export function zapIndexes(state: State, file: GmemFile, first: number, end: number, above = -1): void {
   for (const part of blockParts(file, first, end)) {
     const leaves = part.block.leaf;
+    if (part.end - part.first < BLOCK_PAGES && underPrivate2m(part.block)) demote(state, part.block);
     for (let at = part.first - part.base; at < part.end - part.base; at += 1) {
       const order = ORDER_OF_LEAF[leaves[at] as number];
       if (order === undefined || order <= above) continue;
@@ -31,9 +37,11 @@ export function zapIndexes(state: State, file: GmemFile, first: number, end: num
         for (const { block } of blockParts(file, whole.first, whole.end)) block.leaf.fill(LEAF.none);
         state.tally.zaps_1g += 1;
       } else if (order === ORDER_2M) {
+        remove(state, part.block, 0, BLOCK_PAGES);
         leaves.fill(LEAF.none);
         state.tally.zaps_2m += 1;
       } else {
+        remove(state, part.block, at, at + 1);
         leaves[at] = LEAF.none;
         state.tally.zaps_4k += 1;
       }
@@ -41,13 +49,27 @@ export function zapIndexes(state: State, file: GmemFile, first: number, end: num
   }
 }
 
+/** The folios of [first, end) are of order `to` now: larger leaves go, but private ones of TDX, which are demoted. */
+export function shrinkLeaves(state: State, file: GmemFile, first: number, end: number, to: Order): void {
+  if (to < ORDER_2M) {
+    for (const { block } of blockParts(file, first, end)) if (underPrivate2m(block)) demote(state, block);
+  }
+  zapIndexes(state, file, first, end, to);
+}
+
 /** Removes every leaf of a VM that overlaps gfns [first, end). */
 export function zapGfns(state: State, vm: Vm, first: number, end: number): void {
   for (const part of slotParts(vm, first, end)) zapIndexes(state, part.slot.file, part.firstIndex, part.endIndex);
 }
 
-/** Installs a leaf of `order` over an index that has no leaf that large; smaller ones under it are torn down first. */
-export function installLeaf(state: State, file: GmemFile, index: number, order: Order): void {
+/** A fault installs a leaf of `order` over an index that has none that large; smaller ones under it are torn down first. */
+export function installLeaf(state: State, file: GmemFile, index: number, order: Order, kind: Kind): void {
+  install(state, file, index, order);
+  if (state.arch === 'tdx' && kind === 'private') augment(state, file, index, order);
+}
+
+/** The leaf alone, for whatever reason. */
+export function install(state: State, file: GmemFile, index: number, order: Order): void {
   if (order === ORDER_4K) {
     ensureBlock(file, index).leaf[index % BLOCK_PAGES] = LEAF.small;
     state.tally.faults_4k += 1;

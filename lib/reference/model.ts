@@ -13,6 +13,8 @@ export interface Vm {
   /** The id is gone; slots and leaves live on while files of the VM are open. */
   destroyed: boolean;
   finalized: boolean;
+  /** A page was populated. */
+  launching: boolean;
   readonly kinds: Kinds;
   /** Ascending by gfn, disjoint. */
   slots: Slot[];
@@ -27,6 +29,9 @@ export interface Slot {
   readonly firstIndex: number;
   readonly pages: number;
 }
+
+/** tdx: what the TDX module has for a page: no entry, one the guest has yet to accept, or one it has accepted. */
+export const SEPT = { none: 0, pending: 1, accepted: 2 } as const;
 
 /** Stage-2 leaf over a page. */
 export const LEAF = { none: 0, small: 1, huge: 2, giant: 3 } as const;
@@ -43,6 +48,8 @@ export class Block {
   /** The content is defined: cleared, populated or converted. */
   readonly marked = new Uint8Array(BLOCK_PAGES);
   readonly leaf = new Uint8Array(BLOCK_PAGES);
+  /** tdx: a SEPT value for each page, that of the private leaf over it. */
+  readonly sept = new Uint8Array(BLOCK_PAGES);
   /** Shared copy of each index, memory of the VMM outside gmem. */
   readonly copy = new Uint32Array(BLOCK_PAGES).fill(NO_PFN);
   /** The 512 copies are one 2M page. */

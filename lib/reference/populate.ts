@@ -1,16 +1,18 @@
 /**
- * The launch phase: kvm_gmem_populate with SNP's launch update as its callback, and its end (docs/semantics.md,
- * section 10).
+ * The launch phase: kvm_gmem_populate with SNP's launch update or TDX's page add as its callback, and its end
+ * (docs/semantics.md section 10, docs/semantics-tdx.md section 22).
  */
 import { hasFlag, type RecordFields } from '../ops/records.js';
 import type { Errno } from '../spec/errnos.js';
 import { ORDER_2M, ORDER_4K, PAGE_BYTES, pagesOf } from '../spec/units.js';
 import { ensurePage } from './folios.js';
 import { BLOCK_PAGES } from './frames.js';
+import { install } from './leaves.js';
 import { type Block, blockOf, pageAt, type Slot } from './model.js';
 import { isPrepared, mappingOrder } from './prepare.js';
 import { validRange } from './ranges.js';
 import { OK, type Reply, refuse } from './reply.js';
+import { addMeasured, hasPrivateLeaf } from './sept.js';
 import { kindOfIndex, uniformKind } from './shareability.js';
 import { indexOf, slotAt } from './slots.js';
 import type { State } from './state.js';
@@ -40,6 +42,7 @@ export function populate(state: State, op: RecordFields): Reply {
       if (gfn === first) return refuse(step);
       break;
     }
+    vm.launching = true;
     gfn += step;
   }
   return { values: { done: gfn - first } };
@@ -62,6 +65,7 @@ function populateStep(
   const block = blockOf(slot.file, index) as Block;
   const at = index % BLOCK_PAGES;
   const huge =
+    state.arch !== 'tdx' &&
     !state.faulty('uninitialised-order') &&
     mappingOrder(state, slot, index, block.order, 'private') > ORDER_4K &&
     at === 0 &&
@@ -74,7 +78,7 @@ function populateStep(
   const pfns = block.pfn.subarray(at, at + pages);
   const prepared = pfns.reduce((sum, _, i) => sum + Number(isPrepared(state, slot.file, index + i)), 0);
   if (tracked && prepared > (mayBePartly ? pages - 1 : 0)) return 'EEXIST';
-  if (pfns.some((pfn) => state.rmp.assigned(pfn))) return 'EEXIST';
+  if (pfns.some((pfn) => state.rmp.assigned(pfn)) || hasPrivateLeaf(slot.file, index)) return 'EEXIST';
   if (absent) return 'EFAULT';
   for (const pfn of pfns) if (!state.contents.write(pfn, 0, PAGE_BYTES, fill)) return 'ENOMEM';
   for (const [page, pfn] of pfns.entries()) {
@@ -83,6 +87,10 @@ function populateStep(
       state.rmp.launched(pfn);
     }
     block.marked[at + page] = 1;
+  }
+  if (state.arch === 'tdx') {
+    install(state, slot.file, index, ORDER_4K);
+    addMeasured(state, slot.file, index);
   }
   if (state.faulty('order-from-gfn-alone') && gfn % BLOCK_PAGES === 0 && block.order > ORDER_4K) block.marked.fill(1);
   return pages;

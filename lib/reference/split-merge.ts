@@ -1,11 +1,11 @@
 /**
  * Folios split and merged (docs/semantics-designs.md, section 17). The frames stay where they are and the RMP is not
- * touched; leaves larger than the folios that are left are zapped. A huge page of the pool keeps its accounts.
+ * touched; leaves larger than the folios that are left are zapped, private ones of TDX demoted. A huge page of the pool keeps its accounts.
  */
 import { NO_PFN } from '../spec/page-view.js';
 import { ORDER_1G, ORDER_2M, ORDER_4K, type Order, pagesOf } from '../spec/units.js';
 import { BLOCK_PAGES } from './frames.js';
-import { zapIndexes } from './leaves.js';
+import { shrinkLeaves } from './leaves.js';
 import {
   type Block,
   blockOf,
@@ -17,7 +17,9 @@ import {
   pageAt,
   rangeAround,
 } from './model.js';
+import { promote } from './promote.js';
 import { countAttempt, firstReferenced } from './references.js';
+import { mapped } from './sept.js';
 import { holdsShared } from './shareability.js';
 import type { State } from './state.js';
 
@@ -36,9 +38,19 @@ export function trySplit(state: State, file: GmemFile, index: number, to: Order)
   return undefined;
 }
 
-/** A folio that is referenced is not split, which is counted, and is an attempt. */
-export function refusedByReference(state: State, file: GmemFile, folio: IndexRange): boolean {
-  if (firstReferenced(file, folio.first, folio.end) === undefined) return false;
+/**
+ * A folio that is referenced is not split, which is counted, and is an attempt.
+ *
+ * @param zapped what the op will have zapped by then: the TDX module's references on pages there do not count
+ */
+export function refusedByReference(
+  state: State,
+  file: GmemFile,
+  folio: IndexRange,
+  zapped: readonly IndexRange[] = [],
+): boolean {
+  const referenced = firstReferenced(file, folio.first, folio.end) !== undefined;
+  if (!referenced && !mapped(state, file, folio, zapped)) return false;
   state.tally.split_failed += 1;
   countAttempt(file, folio.first, folio.end);
   return true;
@@ -72,7 +84,7 @@ export function splitNewFolio(state: State, file: GmemFile, first: number, order
 function splitFolio(state: State, file: GmemFile, first: number, to: Order): void {
   const from = (blockOf(file, first) as Block).order;
   const { end } = rangeAround(first, from);
-  zapIndexes(state, file, first, end, to);
+  shrinkLeaves(state, file, first, end, to);
   for (const { block } of blockParts(file, first, end)) block.order = to;
   if (from === ORDER_1G) {
     state.tally.splits_1g += 1;
@@ -118,10 +130,16 @@ export function mergeFolio(state: State, file: GmemFile, first: number, order: O
     state.pool.merge(state.pool.hugePageOf(pageAt(file, first)));
 }
 
+/** A merge for the sake of the guest: its mappings may grow with the folio. */
+export function mergeAndPromote(state: State, file: GmemFile, first: number, order: Order): void {
+  mergeFolio(state, file, first, order);
+  promote(state, file, first, order);
+}
+
 /** Merges the aligned range if it can be. A merge that cannot be is no attempt. @returns whether it was. */
 export function mergeIfPossible(state: State, file: GmemFile, first: number, order: Order): boolean {
   const { end } = rangeAround(first, order);
   if (!mergeable(state, file, first, order) || firstReferenced(file, first, end) !== undefined) return false;
-  mergeFolio(state, file, first, order);
+  mergeAndPromote(state, file, first, order);
   return true;
 }

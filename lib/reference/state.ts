@@ -5,6 +5,7 @@ import type { BackendOptions } from '../engine/backend.js';
 import type { Arch, Knobs } from '../spec/knobs.js';
 import { ORDER_1G, ORDER_2M, ORDER_4K, type Order, pagesOf } from '../spec/units.js';
 import { Contents } from './contents.js';
+import type { DeferredMerge } from './deferred-merges.js';
 import { BLOCK_PAGES, Frames } from './frames.js';
 import { type HistoricalFault, seated } from './historical.js';
 import { type Kind, Kinds } from './kinds.js';
@@ -33,6 +34,10 @@ export class State {
   readonly gmems = new Map<number, GmemFile>();
   /** Every file ever created: slots, copies and pins outlive handles, distinct counts outlive all. */
   readonly files: GmemFile[] = [];
+  /** Ops run so far, refused ones too. */
+  opsRun = 0;
+  /** `merge: deferred`: what waits for the worker. */
+  deferred: DeferredMerge[] = [];
   /** Historical faults a test has switched on, as far as this policy has a place for them. */
   readonly #faults: ReadonlySet<HistoricalFault>;
 
@@ -55,7 +60,7 @@ export class State {
     let vm = this.vms.get(id);
     if (vm === undefined) {
       const kinds = new Kinds(this.initialKind);
-      vm = { id, asid: id + 1, destroyed: false, finalized: false, kinds, slots: [] };
+      vm = { id, asid: id + 1, destroyed: false, finalized: false, launching: false, kinds, slots: [] };
       this.vms.set(id, vm);
     }
     return vm.destroyed ? undefined : vm;

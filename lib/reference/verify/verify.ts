@@ -4,12 +4,14 @@
  */
 import type { State } from '../state.js';
 import { verifyCounters } from './counters.js';
+import { verifyDeferred } from './deferred.js';
 import { verifyFrames } from './frames.js';
 import { verifyKinds } from './kinds.js';
 import { verifyLeaves } from './leaves.js';
 import { verifyPages } from './pages.js';
 import { verifyPool } from './pool.js';
 import { verifyRmp } from './rmp.js';
+import { verifySept } from './sept.js';
 import { verifySlots } from './slots.js';
 
 /** Takes down a line when a condition does not hold. */
@@ -30,6 +32,8 @@ export function verify(state: State): string[] {
   verifySlots(state, check);
   verifyPool(state, check);
   verifyLeaves(state, check);
+  verifySept(state, check);
+  verifyDeferred(state, check);
   verifyCounters(state, check);
   return problems;
 }
