@@ -18,8 +18,15 @@ export { ENGINES, type EngineOptions } from './engine/create.js';
 export { createEngine, Engine } from './engine/engine.js';
 export { GmemError, type GmemErrorCode } from './engine/error.js';
 export { expectOk } from './engine/expect.js';
-export { type CreateGmemOptions, Gmem, type OpArguments, type OrderInput, Vm } from './engine/handles.js';
-export { type Page, type PageFlag, PageView, type RmpEntry } from './engine/pages.js';
+export {
+  type CountRange,
+  type CreateGmemOptions,
+  Gmem,
+  type OpArguments,
+  type OrderInput,
+  Vm,
+} from './engine/handles.js';
+export { type Page, PageView, type RmpEntry } from './engine/pages.js';
 export type { RunOptions, RunProgress, RunResult } from './engine/run.js';
 export { type Annotations, OpBuilder, type OpInput, type OpInputOf, type Quantity } from './ops/builder.js';
 export type { Notes } from './ops/notes.js';
@@ -47,7 +54,16 @@ export { COUNTER_NAMES, COUNTERS, type CounterName, type Counters } from './spec
 export { ERRNOS, type Errno, errnoName } from './spec/errnos.js';
 export { ARCHES, type Arch, KNOB_NAMES, KNOBS, type KnobName, type Knobs, type KnobValue } from './spec/knobs.js';
 export { OP_NAMES, OPS, type OpName } from './spec/ops.js';
-export { NO_PFN, PAGE_BIT, PAGE_VIEW, PAGE_VIEW_WORDS } from './spec/page-view.js';
+export {
+  NO_PFN,
+  PAGE_BIT,
+  PAGE_STATE_NAMES,
+  PAGE_VIEW,
+  PAGE_VIEW_WORDS,
+  type PageFlag,
+  type PageState,
+} from './spec/page-view.js';
+export { SIMD_CHOICES, type SimdChoice } from './spec/simd.js';
 export { formatBytes, levelName, ORDERS, type Order, PAGE_BYTES, parseSize } from './spec/units.js';
 export type { Input, InputOptions } from './trace/input.js';
 export type { Scenario, ScenarioOptions } from './workload/scenario.js';

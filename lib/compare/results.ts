@@ -83,7 +83,7 @@ export interface HostFigures {
   /** Time inside the engine, nothing else of the program. */
   engine_ns: number;
   ops_per_second: number;
-  [figure: string]: number;
+  [figure: string]: number | string;
 }
 
 export interface RunResult {

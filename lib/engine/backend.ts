@@ -6,6 +6,8 @@
  * broken state.
  */
 import type { Arch, Knobs } from '../spec/knobs.js';
+import type { PageQuery } from '../spec/page-view.js';
+import type { SimdChoice } from '../spec/simd.js';
 
 export type EngineKind = 'native' | 'reference' | 'kvm';
 
@@ -21,10 +23,14 @@ export interface BackendOptions {
   readonly residentLimitBytes: number;
   /** Unsigned 32-bit. */
   readonly seed: number;
+  /** Instruction set of the native engine's scans; `auto` when absent. The others have no such thing. */
+  readonly simd?: SimdChoice;
 }
 
 export interface Backend {
   readonly kind: EngineKind;
+  /** Bits of PAGE_BIT that this engine can tell of its pages. */
+  readonly knownPageBits: number;
 
   /**
    * Runs `count` records of RECORD_BYTES from `records`, starting at record `first`. Outcome i of the run is written to
@@ -45,6 +51,13 @@ export interface Backend {
    */
   pageView(gmem: number, first: number, count: number, into: Uint32Array): boolean;
 
+  /**
+   * How many of pages [first, first + count) of an open file the query wants. The range lies inside the file.
+   *
+   * @returns -1 when no such file is open.
+   */
+  countPages(gmem: number, first: number, count: number, query: PageQuery): number;
+
   /** Size in bytes of an open file; -1 when no such file is open. */
   fileSize(gmem: number): number;
 
@@ -52,7 +65,7 @@ export interface Backend {
   verify(): string[];
 
   /** Host-side figures: bytes of metadata and page contents resident now, and what else the engine can say. */
-  host(): Record<string, number>;
+  host(): Record<string, number | string>;
 
   /** Releases everything. Idempotent. */
   close(): void;

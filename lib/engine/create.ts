@@ -6,6 +6,7 @@ import { type Policy, type PolicyInput, resolvePolicy, unsupportedReason } from 
 import { createReferenceBackend } from '../reference/backend.js';
 import { ARCHES, type Arch } from '../spec/knobs.js';
 import { NO_PFN } from '../spec/page-view.js';
+import { SIMD_CHOICES, type SimdChoice } from '../spec/simd.js';
 import { formatBytes, ORDER_2M, PAGE_BYTES, pagesOf } from '../spec/units.js';
 import { argumentError, checkKeys, type Size, toBoolean, toBytes, toChoice, toInteger } from './arguments.js';
 import type { Backend, BackendOptions, EngineKind } from './backend.js';
@@ -33,9 +34,14 @@ export interface EngineOptions {
    * is available to this process now.
    */
   readonly residentLimit?: Size;
+  /**
+   * Instruction set of the native engine's scans: every one gives the same results. Default: the environment's `GMEM_SIMD`, else
+   * `auto`, the widest that the CPU has.
+   */
+  readonly simd?: SimdChoice;
 }
 
-const OPTION_KEYS = ['policy', 'memory', 'engine', 'arch', 'seed', 'contents', 'residentLimit'] as const;
+const OPTION_KEYS = ['policy', 'memory', 'engine', 'arch', 'seed', 'contents', 'residentLimit', 'simd'] as const;
 const BLOCK_BYTES = pagesOf(ORDER_2M) * PAGE_BYTES;
 /** A pfn is a u32, and its largest value means "none". */
 const MAX_MEMORY_BYTES = Math.floor((NO_PFN * PAGE_BYTES) / BLOCK_BYTES) * BLOCK_BYTES;
@@ -75,15 +81,23 @@ export function resolveOptions(options: EngineOptions): ResolvedOptions {
       contents: toBoolean('contents', given.contents ?? true),
       residentLimitBytes: limit,
       seed: toInteger('seed', given.seed ?? 0, 0, 0xffffffff),
+      simd: toSimd(given.simd),
     }),
   });
+}
+
+/** An empty variable counts as none. */
+function toSimd(given: unknown): SimdChoice {
+  if (given !== undefined) return toChoice('simd', given, SIMD_CHOICES);
+  return toChoice('GMEM_SIMD', process.env.GMEM_SIMD || 'auto', SIMD_CHOICES);
 }
 
 /**
  * Starts an engine.
  *
  * @throws GmemError `ERR_GMEM_POLICY` when the simulators cannot run these knobs on this arch, `ERR_GMEM_ADDON` when the
- * native addon neither loads nor builds, `ERR_GMEM_HOST` when this machine lacks what the engine needs.
+ * native addon neither loads nor builds, `ERR_GMEM_HOST` when this machine lacks what the engine needs, or the instructions that
+ * `simd` forces.
  */
 export function createBackend(kind: EngineKind, options: BackendOptions): Backend {
   const engine = toChoice<EngineKind>('engine', kind, ENGINES);

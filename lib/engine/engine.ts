@@ -12,15 +12,22 @@ import type { Policy } from '../policy/policy.js';
 import type { Counters } from '../spec/counters.js';
 import type { Arch, SWITCHES, SwitchName } from '../spec/knobs.js';
 import { ID_LIMITS, type OpName } from '../spec/ops.js';
-import { PAGE_VIEW_WORDS } from '../spec/page-view.js';
+import {
+  PAGE_BIT,
+  PAGE_FLAGS,
+  PAGE_STATE_NAMES,
+  PAGE_VIEW_WORDS,
+  type PageState,
+  pageQuery,
+} from '../spec/page-view.js';
 import { PAGE_BYTES } from '../spec/units.js';
-import { argumentError, toInteger } from './arguments.js';
+import { argumentError, checkKeys, toBytes, toChoice, toInteger } from './arguments.js';
 import type { Backend, EngineKind } from './backend.js';
 import { readCounters } from './counters.js';
 import { createBackend, type EngineOptions, type ResolvedOptions, resolveOptions } from './create.js';
 import { GmemError } from './error.js';
 import { tagOutcome } from './expect.js';
-import { Gmem, gmemId, Vm } from './handles.js';
+import { type CountRange, Gmem, gmemId, Vm } from './handles.js';
 import { PageView } from './pages.js';
 import { type RunOptions, type RunResult, runRecords } from './run.js';
 
@@ -143,11 +150,38 @@ export class Engine {
     const id = gmemId(this, gmem);
     toInteger('first', first, 0, Number.MAX_SAFE_INTEGER / PAGE_BYTES);
     const size = backend.fileSize(id);
-    if (size < 0) throw new GmemError('ERR_GMEM_OP', `gmem ${id} is not open: EBADF`, { errno: 'EBADF' });
+    if (size < 0) throw notOpen(id);
     const wanted = count ?? Math.max(0, size / PAGE_BYTES - first);
     const words = new Uint32Array(toInteger('count', wanted, 0, MAX_VIEW_PAGES) * PAGE_VIEW_WORDS);
     backend.pageView(id, first, wanted, words);
     return new PageView(first, words);
+  }
+
+  /**
+   * How many pages of an open file, or of a range of it, are in a state (`'prepared'`, `'mapped'`, …) or in all of several
+   * (`['private', 'mapped']`). Pages beyond the end of the file are not counted.
+   *
+   * @throws GmemError `ERR_GMEM_OP` with errno EBADF when no such file is open, `ERR_GMEM_ARGUMENT` for a state there is not or a
+   * range that is not of whole pages, `ERR_GMEM_HOST` for what the kvm engine cannot know of its pages.
+   */
+  count(gmem: Gmem | number, state: PageState | readonly PageState[], range: CountRange = {}): number {
+    const backend = this.#open();
+    const id = gmemId(this, gmem);
+    const states = Array.isArray(state) ? state : [state];
+    for (const one of states) toChoice('state', one, PAGE_STATE_NAMES);
+    const query = pageQuery(states);
+    const given = checkKeys('count', range, ['offset', 'size']);
+    const file = backend.fileSize(id);
+    if (file < 0) throw notOpen(id);
+    const offset = toPageBytes('offset', given.offset ?? 0);
+    const end = Math.min(file, offset + toPageBytes('size', given.size ?? Math.max(0, file - offset)));
+    const unknown = PAGE_FLAGS.filter(
+      (flag) => ((query.all | query.none | query.any) & PAGE_BIT[flag] & ~backend.knownPageBits) !== 0,
+    );
+    if (unknown.length > 0) {
+      throw new GmemError('ERR_GMEM_HOST', `the ${this.kind} engine cannot tell of a page: ${unknown.join(', ')}`);
+    }
+    return offset >= end ? 0 : backend.countPages(id, offset / PAGE_BYTES, (end - offset) / PAGE_BYTES, query);
   }
 
   /** Size in bytes of an open file; `undefined` when no such file is open. */
@@ -169,7 +203,7 @@ export class Engine {
   }
 
   /** Figures of this machine, not of the simulation: bytes resident now, and what else the engine can say. */
-  host(): Record<string, number> {
+  host(): Record<string, number | string> {
     return this.#open().host();
   }
 
@@ -194,4 +228,18 @@ export class Engine {
     if (this.#running) throw new GmemError('ERR_GMEM_BUSY', 'the engine is running a stream: wait for run() to settle');
     return backend;
   }
+}
+
+function notOpen(gmem: number): GmemError {
+  return new GmemError('ERR_GMEM_OP', `gmem ${gmem} is not open: EBADF`, { errno: 'EBADF' });
+}
+
+function toPageBytes(what: string, value: unknown): number {
+  const bytes = toBytes(what, value);
+  if (bytes < 0 || bytes % PAGE_BYTES !== 0) {
+    throw argumentError(
+      `${what}: ${bytes} is not accepted, accepted: bytes of whole pages, multiples of ${PAGE_BYTES}`,
+    );
+  }
+  return bytes;
 }

@@ -8,6 +8,7 @@
 import type { OpInputOf } from '../ops/builder.js';
 import type { Outcome } from '../ops/outcomes.js';
 import { type CREATE_FLAG, type KeySpec, OPS, type OpName } from '../spec/ops.js';
+import type { PageState } from '../spec/page-view.js';
 import { ORDER_1G, ORDER_2M, ORDER_4K } from '../spec/units.js';
 import { argumentError, checkKeys, type Size, toBytes } from './arguments.js';
 import type { Engine } from './engine.js';
@@ -147,6 +148,13 @@ export class Vm {
   }
 }
 
+/** The part of a file to count in, whole pages; by default all of it. */
+export interface CountRange {
+  readonly offset?: Size;
+  /** Default: to the end of the file. */
+  readonly size?: Size;
+}
+
 export class Gmem {
   readonly engine: Engine;
   readonly id: number;
@@ -216,6 +224,11 @@ export class Gmem {
   /** What the engine knows of a range of its pages; see `engine.pages`. */
   pages(first?: number, count?: number): PageView {
     return this.engine.pages(this, first, count);
+  }
+
+  /** How many of its pages are in a state, or in all of several; see `engine.count`. */
+  count(state: PageState | readonly PageState[], range?: CountRange): number {
+    return this.engine.count(this, state, range);
   }
 }
 

@@ -4,6 +4,8 @@
 import { ARCHES, KNOB_NAMES, KNOBS } from '../spec/knobs.js';
 import { RECORD_BYTES } from '../spec/ops.js';
 import { OUTCOME_BYTES } from '../spec/outcomes.js';
+import { PAGE_ALL_BITS, type PageQuery } from '../spec/page-view.js';
+import { SIMD_CHOICES, SIMD_PATHS } from '../spec/simd.js';
 import { loadAddon } from './addon.js';
 import type { Backend, BackendOptions } from './backend.js';
 import { GmemError } from './error.js';
@@ -17,6 +19,7 @@ interface Addon {
     contents: number,
     residentLimitBytes: number,
     seed: number,
+    simd: number,
   ): number;
   close(handle: number): void;
   mailbox(handle: number): ArrayBuffer;
@@ -25,6 +28,15 @@ interface Addon {
   counters(handle: number, into: Float64Array): void;
   errors(handle: number, into: Float64Array): void;
   pageView(handle: number, gmem: number, first: number, count: number, into: Uint32Array): boolean;
+  countPages(
+    handle: number,
+    gmem: number,
+    first: number,
+    count: number,
+    all: number,
+    none: number,
+    any: number,
+  ): number;
   fileSize(handle: number, gmem: number): number;
   verify(handle: number): string[];
   host(handle: number, into: Float64Array): void;
@@ -37,6 +49,7 @@ const abandoned = new FinalizationRegistry<{ addon: Addon; handle: number }>(({ 
 
 class NativeBackend implements Backend {
   readonly kind = 'native';
+  readonly knownPageBits = PAGE_ALL_BITS;
   readonly #addon: Addon;
   readonly #handle: number;
   readonly #op: Uint8Array;
@@ -55,6 +68,7 @@ class NativeBackend implements Backend {
       options.contents ? 1 : 0,
       options.residentLimitBytes,
       options.seed,
+      SIMD_CHOICES.indexOf(options.simd ?? 'auto'),
     );
     const mailbox = addon.mailbox(this.#handle);
     this.#op = new Uint8Array(mailbox, 0, RECORD_BYTES);
@@ -85,6 +99,10 @@ class NativeBackend implements Backend {
     return this.#addon.pageView(this.#handle, gmem, first, count, into);
   }
 
+  countPages(gmem: number, first: number, count: number, { all, none, any }: PageQuery): number {
+    return this.#addon.countPages(this.#handle, gmem, first, count, all, none, any);
+  }
+
   fileSize(gmem: number): number {
     return this.#addon.fileSize(this.#handle, gmem);
   }
@@ -93,10 +111,11 @@ class NativeBackend implements Backend {
     return this.#addon.verify(this.#handle);
   }
 
-  host(): Record<string, number> {
-    const figures = new Float64Array(2);
+  host(): Record<string, number | string> {
+    const figures = new Float64Array(3);
     this.#addon.host(this.#handle, figures);
-    return { metadata_bytes: figures[0] as number, resident_bytes: figures[1] as number };
+    const simd = SIMD_PATHS[figures[2] as number] as string;
+    return { metadata_bytes: figures[0] as number, resident_bytes: figures[1] as number, simd };
   }
 
   close(): void {
@@ -111,7 +130,7 @@ class NativeBackend implements Backend {
  * Starts a native engine.
  *
  * @throws GmemError `ERR_GMEM_ADDON` when the addon cannot be loaded, `ERR_GMEM_HOST` when the address space does not
- * allow a host of this size.
+ * allow a host of this size, or the CPU lacks the instructions that `simd` asks for.
  */
 export function createNativeBackend(options: BackendOptions): Backend {
   const addon = loadAddon() as Addon;

@@ -2,12 +2,9 @@
  * What an engine knows of a range of pages of a gmem file, as a window of packed words (lib/spec/page-view.ts) with typed
  * accessors. A snapshot: ops that run later do not change it.
  */
-import { NO_PFN, PAGE_BIT, PAGE_VIEW, PAGE_VIEW_WORDS } from '../spec/page-view.js';
+import { NO_PFN, PAGE_BIT, PAGE_FLAGS, PAGE_VIEW, PAGE_VIEW_WORDS, type PageFlag } from '../spec/page-view.js';
 import { ORDER_1G, ORDER_2M, ORDER_4K, type Order } from '../spec/units.js';
 import { toChoice, toInteger } from './arguments.js';
-
-export type PageFlag = keyof typeof PAGE_BIT;
-const PAGE_FLAGS = Object.keys(PAGE_BIT) as PageFlag[];
 
 /** The RMP entry of an assigned page (arch snp). */
 export interface RmpEntry {

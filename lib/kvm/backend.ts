@@ -7,7 +7,7 @@
  * modelled kernel's and stay 0; `host()` says so (`counters_known: 0`) and has the figures there are.
  */
 import type { Backend, BackendOptions } from '../engine/backend.js';
-import { NO_PFN, PAGE_BIT, PAGE_VIEW, PAGE_VIEW_WORDS } from '../spec/page-view.js';
+import { matchesQuery, NO_PFN, PAGE_BIT, PAGE_VIEW, PAGE_VIEW_WORDS, type PageQuery } from '../spec/page-view.js';
 import { hostError, type KvmAddon, type KvmCapabilities, kvmAddon } from './capabilities.js';
 
 /** Engines whose owner forgot to close them. */
@@ -19,8 +19,12 @@ const abandoned = new FinalizationRegistry<{ addon: KvmAddon; handle: number }>(
 const CLEARED = 1;
 const BOUND = 2;
 
+/** Pages that one window of a count asks for. */
+const WINDOW_PAGES = 2 ** 18;
+
 export class KvmBackend implements Backend {
   readonly kind = 'kvm';
+  readonly knownPageBits = PAGE_BIT.present | PAGE_BIT.prepared | PAGE_BIT.bound | PAGE_BIT.shared;
   readonly capabilities: KvmCapabilities;
   readonly #addon: KvmAddon;
   readonly #handle: number;
@@ -72,6 +76,20 @@ export class KvmBackend implements Backend {
     return true;
   }
 
+  /** What page views say, with their limits: a page of a file that the kernel does not tell of counts as absent. */
+  countPages(gmem: number, first: number, count: number, query: PageQuery): number {
+    const words = new Uint32Array(Math.min(count, WINDOW_PAGES) * PAGE_VIEW_WORDS);
+    let pages = 0;
+    for (let done = 0; done < count; done += WINDOW_PAGES) {
+      const window = Math.min(WINDOW_PAGES, count - done);
+      if (!this.pageView(gmem, first + done, window, words)) return -1;
+      for (let i = PAGE_VIEW.bits; i < window * PAGE_VIEW_WORDS; i += PAGE_VIEW_WORDS) {
+        if (matchesQuery(query, words[i] as number)) pages += 1;
+      }
+    }
+    return pages;
+  }
+
   fileSize(gmem: number): number {
     return this.#addon.kvmFileSize(this.#handle, gmem);
   }
@@ -80,7 +98,7 @@ export class KvmBackend implements Backend {
     return this.#addon.kvmVerify(this.#handle);
   }
 
-  host(): Record<string, number> {
+  host(): Record<string, number | string> {
     return { counters_known: 0, ...this.#addon.kvmHost(this.#handle) };
   }
 

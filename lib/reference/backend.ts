@@ -10,6 +10,7 @@ import { ERRNOS } from '../spec/errnos.js';
 import { KNOBS } from '../spec/knobs.js';
 import { OP_NAMES, type OpName, RECORD_BYTES } from '../spec/ops.js';
 import { EXITS, OUTCOME_BYTES, outcomeValues } from '../spec/outcomes.js';
+import { PAGE_ALL_BITS, type PageQuery } from '../spec/page-view.js';
 import { PAGE_BYTES } from '../spec/units.js';
 import { guestAccess, hostAccess, touch, vmmAccess } from './accesses.js';
 import { bind } from './bind.js';
@@ -21,7 +22,7 @@ import { close, create, destroy } from './files.js';
 import { merge, split } from './folio-ops.js';
 import type { HistoricalFault } from './historical.js';
 import { noteMetadata } from './metadata.js';
-import { viewPages } from './page-view.js';
+import { countPages, viewPages } from './page-view.js';
 import { pin, unpin } from './pins.js';
 import { poison } from './poison.js';
 import { finalize, populate } from './populate.js';
@@ -93,6 +94,7 @@ export function createReferenceBackend(options: BackendOptions, faults: readonly
 
 class ReferenceBackend implements Backend {
   readonly kind = 'reference';
+  readonly knownPageBits = PAGE_ALL_BITS;
   #state: State | undefined;
 
   constructor(options: BackendOptions, faults: readonly HistoricalFault[]) {
@@ -130,6 +132,12 @@ class ReferenceBackend implements Backend {
     return true;
   }
 
+  countPages(gmem: number, first: number, count: number, query: PageQuery): number {
+    const state = this.#open();
+    const file = state.gmems.get(gmem);
+    return file === undefined ? -1 : countPages(state, file, first, count, query);
+  }
+
   fileSize(gmem: number): number {
     const file = this.#open().gmems.get(gmem);
     return file === undefined ? -1 : file.pages * PAGE_BYTES;
@@ -139,7 +147,7 @@ class ReferenceBackend implements Backend {
     return verify(this.#open());
   }
 
-  host(): Record<string, number> {
+  host(): Record<string, number | string> {
     return { resident_contents_bytes: this.#open().contents.residentBytes };
   }
 

@@ -1,7 +1,7 @@
 /**
  * Page views (lib/spec/page-view.ts): what the state says about one index.
  */
-import { NO_PFN, PAGE_BIT, PAGE_VIEW, PAGE_VIEW_WORDS } from '../spec/page-view.js';
+import { matchesQuery, NO_PFN, PAGE_BIT, PAGE_VIEW, PAGE_VIEW_WORDS, type PageQuery } from '../spec/page-view.js';
 import { ORDER_1G, ORDER_2M } from '../spec/units.js';
 import { BLOCK_PAGES } from './frames.js';
 import { blockOf, type GmemFile, LEAF, pageAt } from './model.js';
@@ -15,6 +15,17 @@ export function viewPages(state: State, file: GmemFile, first: number, count: nu
   for (let i = 0; i < count; i += 1) {
     viewPage(state, file, first + i, into.subarray(i * PAGE_VIEW_WORDS, (i + 1) * PAGE_VIEW_WORDS));
   }
+}
+
+/** Counts page by page what their views say: what the native engine's scans are held against. */
+export function countPages(state: State, file: GmemFile, first: number, count: number, query: PageQuery): number {
+  const view = new Uint32Array(PAGE_VIEW_WORDS);
+  let pages = 0;
+  for (let index = first; index < first + count; index += 1) {
+    viewPage(state, file, index, view);
+    if (matchesQuery(query, view[PAGE_VIEW.bits] as number)) pages += 1;
+  }
+  return pages;
 }
 
 function viewPage(state: State, file: GmemFile, index: number, into: Uint32Array): void {

@@ -14,6 +14,7 @@ import { ARCHES, KNOB_NAMES, KNOBS, type KnobName } from './knobs.js';
 import { CONTENTS, CREATE_FLAG, FLAG, ID_LIMITS, OP_NAMES, RECORD_BYTES, SWITCH_NAMES } from './ops.js';
 import { EXITS, OUTCOME_BYTES, outcomeValues } from './outcomes.js';
 import { NO_PFN, PAGE_BIT, PAGE_VIEW, PAGE_VIEW_WORDS } from './page-view.js';
+import { SIMD_PATHS } from './simd.js';
 import { ORDER_1G, ORDER_2M, ORDER_4K, PAGE_BYTES, PAGE_SHIFT } from './units.js';
 
 /** `guest-write`, `faults_4k`, `vmmPunch` -> `GuestWrite`, `Faults4k`, `VmmPunch`. */
@@ -186,6 +187,11 @@ ${knobsFromPositions()}
 
 ${enumClass('Arch', ARCHES)}
 inline constexpr size_t kArches = ${ARCHES.length};
+
+// Instruction sets that scans are written for, narrowest first.
+${enumClass('Simd', SIMD_PATHS)}
+inline constexpr size_t kSimdPaths = ${SIMD_PATHS.length};
+inline constexpr const char* kSimdNames[kSimdPaths] = {${SIMD_PATHS.map((name) => `"${name}"`).join(', ')}};
 
 // Page views: u32 words a page, their positions, and the bits of the word \`bits\`.
 inline constexpr size_t kPageViewWords = ${PAGE_VIEW_WORDS};

@@ -43,3 +43,53 @@ export const PAGE_BIT = {
   rmpValidated: 1 << 14,
   rmpImmutable: 1 << 15,
 } as const;
+
+export type PageFlag = keyof typeof PAGE_BIT;
+export const PAGE_FLAGS = Object.keys(PAGE_BIT) as PageFlag[];
+export const PAGE_ALL_BITS = PAGE_FLAGS.reduce((bits, flag) => bits | PAGE_BIT[flag], 0);
+
+/** Pages of whose bits every one of `all`, none of `none` and, unless it is 0, some of `any` is set. */
+export interface PageQuery {
+  readonly all: number;
+  readonly none: number;
+  readonly any: number;
+}
+
+const LEAVES = PAGE_BIT.leaf4k | PAGE_BIT.leaf2m | PAGE_BIT.leaf1g;
+const flags = Object.fromEntries(PAGE_FLAGS.map((flag) => [flag, { all: PAGE_BIT[flag] }])) as {
+  readonly [F in PageFlag]: Partial<PageQuery>;
+};
+
+/** States that pages are counted by: every flag, and what flags say together or by not being set. */
+export const PAGE_STATES = {
+  ...flags,
+  absent: { none: PAGE_BIT.present },
+  private: { none: PAGE_BIT.shared },
+  unbound: { none: PAGE_BIT.bound },
+  /** Present, but not prepared. */
+  unprepared: { all: PAGE_BIT.present, none: PAGE_BIT.prepared },
+  /** Part of a 4K folio. */
+  folio4k: { all: PAGE_BIT.present, none: PAGE_BIT.folio2m | PAGE_BIT.folio1g },
+  /** Covered by a stage-2 leaf of any size. */
+  mapped: { any: LEAVES },
+  unmapped: { none: LEAVES },
+} as const satisfies Readonly<Record<string, Partial<PageQuery>>>;
+export type PageState = keyof typeof PAGE_STATES;
+export const PAGE_STATE_NAMES = Object.keys(PAGE_STATES) as PageState[];
+
+/** The query for pages that are in all of these states; without a state, for every page. */
+export function pageQuery(states: readonly PageState[]): PageQuery {
+  const query = { all: 0, none: 0, any: 0 };
+  for (const state of states) {
+    const { all = 0, none = 0, any = 0 }: Partial<PageQuery> = PAGE_STATES[state];
+    query.all |= all;
+    query.none |= none;
+    query.any |= any; // only `mapped` has one
+  }
+  return query;
+}
+
+/** Whether a page with these bits is one that the query wants. */
+export function matchesQuery({ all, none, any }: PageQuery, bits: number): boolean {
+  return (bits & all) === all && (bits & none) === 0 && (any === 0 || (bits & any) !== 0);
+}

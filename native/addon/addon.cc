@@ -3,6 +3,7 @@
 #include <napi.h>
 
 #include <new>
+#include <string>
 
 #include "addon/arguments.h"
 #include "addon/calibrate.h"
@@ -24,7 +25,18 @@ Session& session_at(const Napi::CallbackInfo& info, size_t i) {
   return *session;
 }
 
-// create(knobs: Uint8Array, arch, memoryBytes, contents, residentLimitBytes, seed): handle
+// 0: the widest that this CPU has; else 1 + the number of a path.
+const SimdKernels& simd_at(const Napi::CallbackInfo& info, size_t i) {
+  const auto choice = static_cast<size_t>(number_at(info, i, 0, spec::kSimdPaths));
+  if (choice == 0) return best_simd();
+  const SimdKernels* kernels = simd_kernels(static_cast<Simd>(choice - 1));
+  if (kernels != nullptr) return *kernels;
+  throw Napi::Error::New(info.Env(), std::string("simd: ") + spec::kSimdNames[choice - 1] +
+                                         ": this CPU does not have it; the widest here is " +
+                                         spec::kSimdNames[static_cast<size_t>(best_simd().path)]);
+}
+
+// create(knobs: Uint8Array, arch, memoryBytes, contents, residentLimitBytes, seed, simd): handle
 Napi::Value create(const Napi::CallbackInfo& info) {
   EngineOptions options;
   const auto positions = array_at<Napi::Uint8Array>(info, 0, napi_uint8_array);
@@ -37,6 +49,7 @@ Napi::Value create(const Napi::CallbackInfo& info) {
   options.contents = number_at(info, 3, 0, 1) != 0;
   options.resident_limit_bytes = count_at(info, 4);
   options.seed = id_at(info, 5);
+  options.simd = &simd_at(info, 6);
   try {
     return Napi::Number::New(info.Env(), info.Env().GetInstanceData<Instance>()->sessions.open(options));
   } catch (const std::bad_alloc&) {
@@ -109,6 +122,17 @@ Napi::Value page_view(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), session.engine.page_view(gmem, first, count, into.data));
 }
 
+// countPages(handle, gmem, first, count, all, none, any): pages, or -1 where no such file is open
+Napi::Value count_pages(const Napi::CallbackInfo& info) {
+  const Session& session = session_at(info, 0);
+  const auto gmem = id_at(info, 1);
+  const auto first = count_at(info, 2);
+  const auto count = count_at(info, 3);
+  const PageQuery query{id_at(info, 4), id_at(info, 5), id_at(info, 6)};
+  const int64_t pages = session.engine.count_pages(gmem, {Index{first}, Index{first + count}}, query);
+  return Napi::Number::New(info.Env(), static_cast<double>(pages));
+}
+
 // fileSize(handle, gmem): bytes, or -1
 Napi::Value file_size(const Napi::CallbackInfo& info) {
   const Session& session = session_at(info, 0);
@@ -119,13 +143,14 @@ Napi::Value file_size(const Napi::CallbackInfo& info) {
 // verify(handle): string[]
 Napi::Value verify(const Napi::CallbackInfo& info) { return strings(info.Env(), session_at(info, 0).engine.verify()); }
 
-// host(handle, into: Float64Array): metadata bytes, resident bytes of page contents
+// host(handle, into: Float64Array): metadata bytes, resident bytes of page contents, number of the simd path
 void host(const Napi::CallbackInfo& info) {
   const auto into = array_at<Napi::Float64Array>(info, 1, napi_float64_array);
-  if (into.length < 2) refuse(info.Env(), "host array too short");
+  if (into.length < 3) refuse(info.Env(), "host array too short");
   const Session& session = session_at(info, 0);
   into.data[0] = static_cast<double>(session.engine.metadata_bytes());
   into.data[1] = static_cast<double>(session.engine.resident_bytes());
+  into.data[2] = static_cast<double>(session.engine.simd().path);
 }
 
 }  // namespace
@@ -140,6 +165,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("counters", Napi::Function::New(env, counters, "counters"));
   exports.Set("errors", Napi::Function::New(env, errors, "errors"));
   exports.Set("pageView", Napi::Function::New(env, page_view, "pageView"));
+  exports.Set("countPages", Napi::Function::New(env, count_pages, "countPages"));
   exports.Set("fileSize", Napi::Function::New(env, file_size, "fileSize"));
   exports.Set("verify", Napi::Function::New(env, verify, "verify"));
   exports.Set("host", Napi::Function::New(env, host, "host"));

@@ -1,9 +1,11 @@
 // The prepared map alone: the marks of a file of 512 GiB, uniform (2M folios wholly marked) and mixed (every block a
 // line of its own with all pages but one), beside a flat bitmap of the same pages.
 #include <memory>
+#include <string>
 
 #include "bench/bench.h"
 #include "core/page_map.h"
+#include "core/page_scan.h"
 
 namespace gmem {
 namespace {
@@ -15,17 +17,13 @@ using bench::Timer;
 constexpr uint32_t kBlockBits = 18;
 constexpr uint64_t kBlocks = uint64_t{1} << kBlockBits;
 
-uint64_t count_marked(const PageMap& map) {
-  uint64_t pages = 0;
-  for (uint64_t block = 0; block < kBlocks; ++block) {
-    const BlockWord& word = map.word(block);
-    if (word.has_line()) {
-      pages += map.lines().marked(word.line()).count();
-    } else if (word.all_marked()) {
-      pages += kBlockPages;
-    }
+void count_by_each_path(Timer& timer, const PageMap& map) {
+  for (uint32_t path = 0; path < spec::kSimdPaths; ++path) {
+    const SimdKernels* simd = simd_kernels(static_cast<Simd>(path));
+    if (simd == nullptr) continue;
+    timer.measure((std::string("count all, ") + spec::kSimdNames[path] + " (one operation)").c_str(), 1,
+                  [&] { keep(PageScan(map, *simd).marked(0, kBlocks, true)); });
   }
-  return pages;
 }
 
 BENCH(prepared_512g_uniform) {
@@ -40,7 +38,7 @@ BENCH(prepared_512g_uniform) {
     for (uint64_t i = 0; i < kBlocks; ++i) all += map.word(scrambled(i, kBlockBits)).all_marked();
     keep(all);
   });
-  timer.measure("count all (one operation)", 1, [&] { keep(count_marked(map)); });
+  count_by_each_path(timer, map);
 }
 
 BENCH(prepared_512g_mixed) {
@@ -62,12 +60,10 @@ BENCH(prepared_512g_mixed) {
     for (uint64_t i = 0; i < kBlocks; ++i) all += lines.marked(map.word(scrambled(i, kBlockBits)).line()).all();
     keep(all);
   });
-  timer.measure("count all (one operation)", 1, [&] { keep(count_marked(map)); });
-  timer.measure("count all by lines (one operation)", 1, [&] {
-    uint64_t pages = 0;
-    for (uint32_t line = 0; line < lines.high_water(); ++line) pages += lines.marked(line).count();
-    keep(pages);
-  });
+  count_by_each_path(timer, map);
+  // As where several files share the pool: by block words in guest order, the lines as they come.
+  timer.measure("count all, lines gathered (one operation)", 1,
+                [&] { keep(PageScan(map, best_simd()).marked(0, kBlocks, false)); });
 }
 
 // What the two above stand against.
@@ -82,11 +78,12 @@ BENCH(flat_bitmap_512g) {
     for (uint64_t i = 0; i < kBlocks; ++i) all += flat[scrambled(i, kBlockBits)].all();
     keep(all);
   });
-  timer.measure("count all (one operation)", 1, [&] {
-    uint64_t pages = 0;
-    for (uint64_t block = 0; block < kBlocks; ++block) pages += flat[block].count();
-    keep(pages);
-  });
+  for (uint32_t path = 0; path < spec::kSimdPaths; ++path) {
+    const SimdKernels* simd = simd_kernels(static_cast<Simd>(path));
+    if (simd == nullptr) continue;
+    timer.measure((std::string("count all, ") + spec::kSimdNames[path] + " (one operation)").c_str(), 1,
+                  [&] { keep(simd->count(flat.data(), kBlocks)); });
+  }
 }
 
 }  // namespace

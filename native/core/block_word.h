@@ -17,6 +17,7 @@
 #include <cstdint>
 
 #include "core/units.h"
+#include "core/word_pattern.h"
 
 namespace gmem {
 
@@ -53,6 +54,15 @@ class BlockWord {
   void set_ever_split() { bits_ |= kEverSplit; }
   void set_ever_merged() { bits_ |= kEverMerged; }
 
+  // What scans over many words look for (simd.h): no run, all pages marked, a line, a line that
+  // says which pages are present. `kLineShift` and `kLineMask` then give its number.
+  static constexpr WordPattern no_run() { return {kHeld, 0}; }
+  static constexpr WordPattern wholly_marked() { return {kAllMarked, kAllMarked}; }
+  static constexpr WordPattern with_line() { return {kHasLine, kHasLine}; }
+  static constexpr WordPattern with_pages_in_line() { return {kHasLine | kHeld, kHasLine}; }
+  static constexpr uint32_t kLineShift = 9;
+  static constexpr uint32_t kLineMask = (1U << 28) - 1;
+
  private:
   static constexpr uint64_t kHeld = 3;
   static constexpr uint64_t kAllMarked = 4;
@@ -61,8 +71,6 @@ class BlockWord {
   static constexpr uint64_t kPoisoned = 32;
   static constexpr uint64_t kEverSplit = 64;
   static constexpr uint64_t kEverMerged = 128;
-  static constexpr uint32_t kLineShift = 9;
-  static constexpr uint32_t kLineMask = (1U << 28) - 1;
   static constexpr uint64_t kLineBits = uint64_t{kLineMask} << kLineShift;
   static constexpr uint32_t kPfnShift = 37;
 

@@ -41,11 +41,12 @@ Engine::Engine(const EngineOptions& options)
       one_table_(natural_ && (options.arch == spec::Arch::kNone || options.arch == spec::Arch::kPkvm)),
       huge_order_(order_of(options.knobs.hugepages)),
       seed_(options.seed),
+      simd_(*options.simd),
       hugepages_now_(options.knobs.hugepages),
       host_total_(whole_blocks(options.memory_bytes)),
       pool_(pool_pages(options), huge_order_),
       frames_(host_total_, pool_.frames()),
-      arena_(host_total_, options.contents, options.resident_limit_bytes),
+      arena_(host_total_, options.contents, options.resident_limit_bytes, simd_),
       rmp_(snp_ ? host_total_ : Pages{0}),
       // A page and its copy may each need a line, and one more is open while an op works.
       page_lines_(std::min(kMostLines, 2 * host_total_.value + kBlockPages)),

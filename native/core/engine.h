@@ -22,6 +22,7 @@
 #include "core/pins.h"
 #include "core/pool.h"
 #include "core/rmp.h"
+#include "core/simd.h"
 #include "core/units.h"
 #include "spec.gen.h"
 
@@ -34,6 +35,15 @@ struct EngineOptions {
   bool contents = true;
   uint64_t resident_limit_bytes = 0;
   uint32_t seed = 0;
+  const SimdKernels* simd = &best_simd();
+};
+
+// Which pages to count: those of whose page view bits (spec::kPageBit…) every one of `all`, none of `none`, and some
+// of `any`, unless that is 0, is set.
+struct PageQuery {
+  uint32_t all = 0;
+  uint32_t none = 0;
+  uint32_t any = 0;
 };
 
 class Engine {
@@ -47,11 +57,14 @@ class Engine {
   void counters(double* into) const;  // spec::kCounters values
   void errors(double* into) const;    // kErrnos values
   bool page_view(uint32_t gmem, int64_t first, uint64_t count, uint32_t* into) const;
+  // Pages [first, end) of an open file that the query wants, those beyond the file left out; -1: not open.
+  int64_t count_pages(uint32_t gmem, Run<Index> run, const PageQuery& query) const;
   int64_t file_size_bytes(uint32_t gmem) const;  // -1: not open
   std::vector<std::string> verify() const;
 
   uint64_t metadata_bytes() const;
   uint64_t resident_bytes() const { return arena_.resident_bytes(); }
+  const SimdKernels& simd() const { return simd_; }
 
   static constexpr size_t kErrnos = Lane::kErrnos;
 
@@ -235,6 +248,17 @@ class Engine {
 
   void count_host_leaves(double* into) const;
 
+  // Section 13: counts of pages.
+  bool prepared_as_marked(const File& file) const;
+  uint64_t count_by_scan(const File& file, Run<Index> run, uint32_t bit) const;
+  uint64_t count_by_bits(const File& file, Run<Index> run, const PageQuery& query) const;
+  Bitmap512 view_bits(const File& file, uint64_t block, uint32_t bit) const;
+  Bitmap512 shared_bits(const File& file, uint64_t block) const;
+  Bitmap512 bound_bits(const File& file, uint64_t block) const;
+  Bitmap512 prepared_bits(const File& file, uint64_t block) const;
+  Bitmap512 pinned_bits(const File& file, uint64_t block) const;
+  Bitmap512 rmp_bits(const File& file, uint64_t block, uint32_t bit) const;
+
   // Lookup. Ids are bounded by the callers' validation and checked again here.
   Vm* live_vm(uint32_t vm);
   File* open_file(uint32_t gmem) const;
@@ -255,6 +279,7 @@ class Engine {
   const bool one_table_;
   const uint32_t huge_order_;
   const uint32_t seed_;
+  const SimdKernels& simd_;
   spec::Hugepages hugepages_now_;
 
   const Pages host_total_;

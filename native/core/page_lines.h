@@ -72,6 +72,11 @@ class PageLines {
     present_[line].fill(false);
   }
 
+  // One kind of bit of every line, for scans: lines not in use are all zero.
+  const Bitmap512* all_present() const { return present_.data(); }
+  const Bitmap512* all_marked() const { return marked_.data(); }
+  const Bitmap512* all_leaves() const { return leaves_.data(); }
+
   uint32_t high_water() const { return numbers_.high_water(); }
   uint64_t metadata_bytes() const {
     return numbers_.in_use() * (3 * sizeof(Bitmap512) + sizeof(PfnRun)) + scatters_.in_use() * sizeof(ScatteredPfns);

@@ -28,6 +28,7 @@ class PageMap {
         touched_regions_(regions_.capacity()) {}
 
   const BlockWord& word(uint64_t block) const { return words_[block]; }
+  const BlockWord* all_words() const { return words_.data(); }
   const RegionWord& region(uint64_t region) const { return regions_[region]; }
   RegionWord& change_region(uint64_t region) { return regions_[region]; }
 

@@ -29,6 +29,7 @@ export interface Fault {
   readonly after?: (answer: Answer, seen: Map<string, number>) => void;
   readonly counter?: (name: CounterName, value: number) => number;
   readonly bits?: (bits: number, page: number) => number;
+  readonly pages?: (pages: number) => number;
   readonly verify?: (seen: Map<string, number>) => string[];
 }
 
@@ -80,6 +81,7 @@ export const FAULTS: readonly Fault[] = [
     name: 'a mark is lost on the last page of a block',
     bits: (bits, page) => (page % 512 === 511 ? bits & ~PAGE_BIT.prepared : bits),
   },
+  { name: 'a count leaves out a page', pages: (pages) => Math.max(0, pages - 1) },
   { name: 'a page view forgets shared copies of 2M', bits: (bits) => bits & ~PAGE_BIT.sharedCopy2m },
   {
     name: 'a byte leaks once something was punched',
@@ -122,6 +124,7 @@ function faulty(sound: Backend, fault: Fault): Backend {
   const seen = new Map<string, number>();
   return {
     kind: sound.kind,
+    knownPageBits: sound.knownPageBits,
     run(records, first, count, outcomes) {
       const all = OpRecords.from(records);
       for (let i = 0; i < count; i += 1) {
@@ -147,6 +150,10 @@ function faulty(sound: Backend, fault: Fault): Backend {
         into[at] = fault.bits?.(into[at] as number, first + page) ?? (into[at] as number);
       }
       return open;
+    },
+    countPages: (gmem, first, count, query) => {
+      const pages = sound.countPages(gmem, first, count, query);
+      return fault.pages?.(pages) ?? pages;
     },
     fileSize: (gmem) => sound.fileSize(gmem),
     verify: () => [...sound.verify(), ...(fault.verify?.(seen) ?? [])],

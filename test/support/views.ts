@@ -1,12 +1,13 @@
 /**
  * Compares the page views of all files a stream named. Small files are compared whole; of large ones the windows around
- * every index an op of the stream named, and both ends.
+ * every index an op of the stream named, and both ends. What both backends count over a window must be what its views say.
  */
 import type { Backend } from '../../lib/engine/backend.js';
 import type { RecordFields } from '../../lib/ops/records.js';
 import { OPS } from '../../lib/spec/ops.js';
 import { NO_PFN, PAGE_BIT, PAGE_VIEW, PAGE_VIEW_WORDS } from '../../lib/spec/page-view.js';
 import { PAGE_BYTES } from '../../lib/spec/units.js';
+import { countDifference } from './counts.js';
 import { nameOf } from './ops.js';
 
 const WHOLE_FILE_PAGES = 4096;
@@ -33,6 +34,14 @@ export function viewDifference(
       }) as [View, View];
       const found = firstDifference(engines, gmem, from, views);
       if (found !== undefined) return found;
+      if (size < 0) continue;
+      const pages = Math.max(0, Math.min(to, Math.ceil(size / PAGE_BYTES)) - from);
+      const turn = ops.length + from;
+      for (const [side, backend] of [left, right].entries()) {
+        const { words } = views[side] as View;
+        const differs = countDifference(`${engines[side]?.name}`, backend, gmem, { from, pages, words }, turn);
+        if (differs !== undefined) return differs;
+      }
     }
   }
   return undefined;
