@@ -6,9 +6,10 @@
 
 namespace gmem {
 
-Arena::Arena(Pages total, bool enabled, uint64_t resident_limit_bytes)
+Arena::Arena(Pages total, bool enabled, uint64_t resident_limit_bytes, const SimdKernels& simd)
     : enabled_(enabled),
       limit_pages_(resident_limit_bytes >> kPageShift),
+      simd_(simd),
       pages_(enabled ? total.value : 0),
       written_(enabled ? total.value >> kBlockShift : 0),
       scrambled_(enabled ? total.value >> kBlockShift : 0),
@@ -41,7 +42,7 @@ void Arena::clear_block(Pfn first) {
   if (!scrambled_[first.block()].none()) scrambled_[first.block()].fill(false);
   if (written.none()) return;
   if (written.all()) {
-    std::memset(pages_[first.value].bytes, 0, kBlockBytes);
+    simd_.clear(pages_[first.value].bytes, kBlockBytes);
     return;
   }
   for (uint32_t i = written.next_set(0); i < kBlockPages; i = written.next_set(i + 1)) clear_page(first + Pages{i});

@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "core/bitmap512.h"
+#include "core/simd.h"
 #include "core/units.h"
 #include "core/virtual_array.h"
 
@@ -17,12 +18,13 @@ namespace gmem {
 
 class Arena {
  public:
-  // `enabled` false: no contents, every query below answers as if all bytes were zero.
-  Arena(Pages total, bool enabled, uint64_t resident_limit_bytes);
+  // `enabled` false: no contents, every query below answers as if all bytes were zero. `simd` outlives the arena.
+  Arena(Pages total, bool enabled, uint64_t resident_limit_bytes, const SimdKernels& simd = best_simd());
 
   bool enabled() const { return enabled_; }
 
-  // Makes the frames read as zero.
+  // Makes the frames read as zero. A whole block is cleared past the caches: it is as large as a core's own cache, and
+  // nobody reads it at once.
   void clear_page(Pfn pfn);
   void clear_block(Pfn first);
   // Makes the frame read kScrambled, what a conversion leaves where nobody asked for more.
@@ -53,6 +55,7 @@ class Arena {
 
   bool enabled_;
   uint64_t limit_pages_;
+  const SimdKernels& simd_;
   uint64_t written_pages_ = 0;
   uint32_t advised_blocks_ = 0;
   VirtualArray<Page> pages_;

@@ -97,6 +97,23 @@ TEST(arena_clears_a_fully_written_block) {
   for (uint32_t i = 0; i < kBlockPages; ++i) CHECK(arena.read_uniform({i}, 0, kPageBytes, value) && value == 0);
 }
 
+TEST(arena_clears_a_block_by_every_path_and_its_neighbours_stay) {
+  for (uint32_t path = 0; path < spec::kSimdPaths; ++path) {
+    const SimdKernels* simd = simd_kernels(static_cast<Simd>(path));
+    if (simd == nullptr) continue;
+    constexpr uint64_t kPages = 3 * kBlockPages;
+    Arena arena({kPages}, true, kPages * kPageBytes, *simd);
+    for (uint32_t i = 0; i < kPages; ++i) CHECK(arena.write({i}, 0, kPageBytes, 9, true));
+    arena.clear_block({kBlockPages});
+    CHECK_EQ(arena.resident_bytes(), kPages * kPageBytes);
+    for (uint32_t i = 0; i < kPages; ++i) {
+      uint8_t value = 1;
+      CHECK(arena.read_uniform({i}, 0, kPageBytes, value));
+      CHECK_EQ(value, i / kBlockPages == 1 ? uint8_t{0} : uint8_t{9});
+    }
+  }
+}
+
 TEST(arena_without_contents) {
   Arena arena({kBlockPages}, false, 0);
   CHECK(arena.write({0}, 0, 100, 5, false));
