@@ -5,7 +5,6 @@
 
 #include <bit>
 #include <cstdint>
-#include <vector>
 
 #include "core/virtual_array.h"
 
@@ -15,70 +14,90 @@ class BitTree {
  public:
   static constexpr uint64_t kNone = ~uint64_t{0};
 
-  BitTree() = default;
+  BitTree() : BitTree(0) {}
+  // Throws std::bad_alloc when the address space does not allow it.
   explicit BitTree(uint64_t capacity) {
+    uint64_t total = 0;
     uint64_t words = capacity;
     do {
-      words = (words + 63) / 64;
-      levels_.emplace_back(words == 0 ? 1 : words);
+      words = words / 64 + (words % 64 != 0);
+      if (words == 0) words = 1;
+      first_word_[levels_] = total;
+      words_of_[levels_] = words;
+      total += words;
+      ++levels_;
     } while (words > 1);
+    words_ = VirtualArray<uint64_t>(total);
   }
 
-  bool test(uint64_t i) const { return (levels_[0][i >> 6] >> (i & 63)) & 1; }
+  bool test(uint64_t i) const { return (words_[i >> 6] >> (i & 63)) & 1; }
 
   void set(uint64_t i) {
-    for (auto& level : levels_) {
-      uint64_t& word = level[i >> 6];
+    uint64_t& word = words_[i >> 6];
+    const uint64_t before = word;
+    word = before | uint64_t{1} << (i & 63);
+    if (before == 0) set_above(i >> 6);
+  }
+
+  void clear(uint64_t i) {
+    uint64_t& word = words_[i >> 6];
+    word &= ~(uint64_t{1} << (i & 63));
+    if (word == 0) clear_above(i >> 6);
+  }
+
+  // Lowest member, or kNone.
+  uint64_t first() const {
+    if (at(levels_ - 1, 0) == 0) return kNone;
+    return descend(levels_, 0);
+  }
+
+  // Lowest member at or after `from`, or kNone.
+  uint64_t next(uint64_t from) const {
+    uint64_t i = from;
+    for (uint32_t level = 0; level < levels_; ++level) {
+      const uint64_t word_index = i >> 6;
+      if (word_index >= words_of_[level]) return kNone;
+      const uint64_t word = at(level, word_index) & (~uint64_t{0} << (i & 63));
+      if (word != 0) return descend(level, (word_index << 6) + static_cast<uint64_t>(std::countr_zero(word)));
+      i = word_index + 1;
+    }
+    return kNone;
+  }
+
+  // 64 members from a multiple of 64, as bits.
+  uint64_t word(uint64_t word_index) const { return words_[word_index]; }
+
+ private:
+  static constexpr uint32_t kMostLevels = 11;  // 64^11 is beyond any number of 64 bits
+
+  uint64_t at(uint32_t level, uint64_t word_index) const { return words_[first_word_[level] + word_index]; }
+  // From member i of `level` to the lowest number below it.
+  uint64_t descend(uint32_t level, uint64_t i) const {
+    while (level-- > 0) i = (i << 6) + static_cast<uint64_t>(std::countr_zero(at(level, i)));
+    return i;
+  }
+  [[gnu::noinline]] void set_above(uint64_t i) {
+    for (uint32_t level = 1; level < levels_; ++level) {
+      uint64_t& word = words_[first_word_[level] + (i >> 6)];
       const uint64_t before = word;
       word = before | uint64_t{1} << (i & 63);
       if (before != 0) return;
       i >>= 6;
     }
   }
-
-  void clear(uint64_t i) {
-    for (auto& level : levels_) {
-      uint64_t& word = level[i >> 6];
+  [[gnu::noinline]] void clear_above(uint64_t i) {
+    for (uint32_t level = 1; level < levels_; ++level) {
+      uint64_t& word = words_[first_word_[level] + (i >> 6)];
       word &= ~(uint64_t{1} << (i & 63));
       if (word != 0) return;
       i >>= 6;
     }
   }
 
-  // Lowest member, or kNone.
-  uint64_t first() const {
-    if (levels_.back()[0] == 0) return kNone;
-    uint64_t i = 0;
-    for (size_t level = levels_.size(); level-- > 0;) {
-      i = (i << 6) + static_cast<uint64_t>(std::countr_zero(levels_[level][i]));
-    }
-    return i;
-  }
-
-  // Lowest member at or after `from`, or kNone.
-  uint64_t next(uint64_t from) const {
-    size_t level = 0;
-    uint64_t i = from;
-    while (level < levels_.size()) {
-      const uint64_t word_index = i >> 6;
-      if (word_index >= levels_[level].capacity()) return kNone;
-      const uint64_t word = levels_[level][word_index] & (~uint64_t{0} << (i & 63));
-      if (word != 0) {
-        i = (word_index << 6) + static_cast<uint64_t>(std::countr_zero(word));
-        while (level-- > 0) i = (i << 6) + static_cast<uint64_t>(std::countr_zero(levels_[level][i]));
-        return i;
-      }
-      i = word_index + 1;
-      ++level;
-    }
-    return kNone;
-  }
-
-  // 64 members from a multiple of 64, as bits.
-  uint64_t word(uint64_t word_index) const { return levels_[0][word_index]; }
-
- private:
-  std::vector<VirtualArray<uint64_t>> levels_;
+  VirtualArray<uint64_t> words_;           // all levels, the lowest first
+  uint64_t first_word_[kMostLevels] = {};  // of each level
+  uint64_t words_of_[kMostLevels] = {};
+  uint32_t levels_ = 0;
 };
 
 }  // namespace gmem

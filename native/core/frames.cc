@@ -1,5 +1,6 @@
 #include "core/frames.h"
 
+#include <bit>
 #include <cassert>
 
 namespace gmem {
@@ -19,7 +20,7 @@ Frames::Frames(Pages end, Pages set_aside)
       partial_{BitTree(blocks_), BitTree(blocks_)},
       broken_regions_(regions()),
       region_free_blocks_(regions()),
-      block_mobility_(blocks_),
+      movable_(blocks_ / 64 + 1),
       foreign_(blocks_),
       free_map_(blocks_) {
   for (uint64_t block = first_block_; block < blocks_; ++block) {
@@ -54,6 +55,7 @@ void Frames::mark_block_used(uint64_t block) {
 
 void Frames::mark_block_free(uint64_t block) {
   const uint64_t region = block / kRegionBlocks;
+  if (block_hint_ != BitTree::kNone && region <= block_hint_ * 64 / kRegionBlocks) block_hint_ = BitTree::kNone;
   free_blocks_.set(block);
   const uint16_t now = ++region_free_blocks_[region];
   if (now == kRegionBlocks) {
@@ -65,52 +67,90 @@ void Frames::mark_block_free(uint64_t block) {
 
 // Turns a wholly free block into a partial one with all its frames free.
 void Frames::break_block(uint64_t block, Mobility mobility) {
+  // Its region may now be the lowest broken one.
+  if (block_hint_ != BitTree::kNone && block < block_hint_ * 64) block_hint_ = BitTree::kNone;
   mark_block_used(block);
-  block_mobility_[block] = mobility;
-  foreign_[block] = 0;
+  set_class(block, mobility);
+  free_map_.expect(block);
   free_map_[block].fill(true);
   partial_[index_of(mobility)].set(block);
+  Cursor& cursor = cursors_[index_of(mobility)];
+  if (cursor.block != BitTree::kNone && block < cursor.block) cursor = {};
 }
 
 void Frames::take_from_partial(uint64_t block, uint32_t in_block, Mobility mobility) {
   Bitmap512& map = free_map_[block];
   assert(map.test(in_block));
   map.clear(in_block);
-  const Mobility owner = block_mobility_[block];
+  const Mobility owner = class_of(block);
+  if (cursors_[index_of(owner)].block == block) cursors_[index_of(owner)] = {};
   if (owner != mobility) ++foreign_[block];
   if (map.none()) partial_[index_of(owner)].clear(block);
   used_ = used_ + Pages{1};
 }
 
 bool Frames::take_page(Mobility mobility, Pfn& pfn) {
+  const Cursor cursor = cursors_[index_of(mobility)];
+  if (cursor.block == BitTree::kNone) [[unlikely]]
+    return take_page_anywhere(mobility, pfn);
+  uint64_t& word = free_map_[cursor.block].words[cursor.word];
+  const uint64_t free = word;
+  assert(free != 0);
+  pfn = Pfn::of_block(cursor.block, cursor.word * 64 + static_cast<uint32_t>(std::countr_zero(free)));
+  word = free & (free - 1);
+  used_ = used_ + Pages{1};
+  if ((free & (free - 1)) == 0) [[unlikely]]
+    cursor_word_empty(mobility);
+  return true;
+}
+
+// The last free frame of the cursor's word was taken.
+[[gnu::noinline]] void Frames::cursor_word_empty(Mobility mobility) {
+  Cursor& cursor = cursors_[index_of(mobility)];
+  const Bitmap512& map = free_map_[cursor.block];
+  while (++cursor.word < Bitmap512::kWords) {
+    if (map.words[cursor.word] != 0) return;
+  }
+  partial_[index_of(mobility)].clear(cursor.block);
+  cursor = {};
+}
+
+// Where no cursor says.
+[[gnu::noinline]] bool Frames::take_page_anywhere(Mobility mobility, Pfn& pfn) {
   uint64_t block = partial_[index_of(mobility)].first();
   if (block == BitTree::kNone) {
     block = free_blocks_.first();
-    if (block != BitTree::kNone) {
-      break_block(block, mobility);
-    } else {
+    if (block == BitTree::kNone) {
       block = partial_[index_of(other(mobility))].first();
       if (block == BitTree::kNone) return false;
+      const uint32_t in_block = free_map_[block].next_set(0);
+      take_from_partial(block, in_block, mobility);
+      pfn = Pfn::of_block(block, in_block);
+      return true;
     }
+    break_block(block, mobility);
   }
-  const uint32_t in_block = free_map_[block].next_set(0);
-  take_from_partial(block, in_block, mobility);
-  pfn = Pfn::of_block(block, in_block);
-  return true;
+  cursors_[index_of(mobility)] = {block, free_map_[block].next_set(0) >> 6};
+  return take_page(mobility, pfn);
+}
+
+// Lowest in a broken region, else lowest.
+uint64_t Frames::lowest_free_block() const {
+  const uint64_t region = broken_regions_.first();
+  return region != BitTree::kNone ? free_blocks_.next(region * kRegionBlocks) : free_blocks_.first();
 }
 
 bool Frames::take_block(Mobility mobility, Pfn& first) {
   uint64_t block;
-  const uint64_t region = broken_regions_.first();
-  if (region != BitTree::kNone) {
-    block = free_blocks_.next(region * kRegionBlocks);
+  if (const uint64_t word = block_hint_ != BitTree::kNone ? free_blocks_.word(block_hint_) : 0; word != 0) [[likely]] {
+    block = block_hint_ * 64 + static_cast<uint64_t>(std::countr_zero(word));
   } else {
-    block = free_blocks_.first();
+    block = lowest_free_block();
     if (block == BitTree::kNone) return false;
+    block_hint_ = block / 64;
   }
   mark_block_used(block);
-  block_mobility_[block] = mobility;
-  foreign_[block] = 0;
+  set_class(block, mobility);
   used_ = used_ + Pages{kBlockPages};
   first = Pfn::of_block(block);
   return true;
@@ -122,29 +162,48 @@ void Frames::take_exactly(Pfn pfn, Mobility mobility) {
   take_from_partial(block, pfn.in_block(), mobility);
 }
 
-void Frames::give_page(Pfn pfn, Mobility mobility) {
-  const uint64_t block = pfn.block();
-  const Mobility owner = block_mobility_[block];
-  Bitmap512& map = free_map_[block];
-  if (!partial_[index_of(owner)].test(block)) {
-    // The block was full: its map says nothing yet.
-    map.fill(false);
-    partial_[index_of(owner)].set(block);
-  }
-  assert(!map.test(pfn.in_block()));
-  map.set(pfn.in_block());
-  if (owner != mobility) --foreign_[block];
-  used_ = used_ - Pages{1};
-  if (map.all()) {
-    partial_[index_of(owner)].clear(block);
-    mark_block_free(block);
-  }
+// A frame of a full block is about to be free: its map says nothing yet.
+[[gnu::noinline]] void Frames::open_full_block(uint64_t block, Mobility owner) {
+  free_map_.expect(block);
+  free_map_[block].fill(false);
+  partial_[index_of(owner)].set(block);
 }
 
-void Frames::give_block(Pfn first, [[maybe_unused]] Mobility mobility) {
+// All frames of a partial block are free.
+[[gnu::noinline]] void Frames::close_free_block(uint64_t block, Mobility owner) {
+  partial_[index_of(owner)].clear(block);
+  if (cursors_[index_of(owner)].block == block) cursors_[index_of(owner)] = {};
+  mark_block_free(block);
+}
+
+void Frames::give_page(Pfn pfn, Mobility mobility) {
+  const uint64_t block = pfn.block();
+  const Mobility owner = class_of(block);
+  const uint32_t in_block = pfn.in_block();
+  if (!partial_[index_of(owner)].test(block)) [[unlikely]]
+    open_full_block(block, owner);
+  Bitmap512& map = free_map_[block];
+  assert(!map.test(in_block));
+  const uint64_t word = map.words[in_block >> 6] | uint64_t{1} << (in_block & 63);
+  map.words[in_block >> 6] = word;
+  if (owner != mobility) [[unlikely]]
+    --foreign_[block];
+  used_ = used_ - Pages{1};
+  Cursor& cursor = cursors_[index_of(owner)];
+  if (cursor.block != BitTree::kNone &&
+      (block < cursor.block || (block == cursor.block && in_block >> 6 < cursor.word))) [[unlikely]] {
+    cursor = {block, in_block >> 6};
+  }
+  if (word == ~uint64_t{0} && map.all()) [[unlikely]]
+    close_free_block(block, owner);
+}
+
+void Frames::give_block(Pfn first, Mobility mobility) {
   const uint64_t block = first.block();
   // A merged folio may lie in a block that the other class was first in.
-  assert(foreign_[block] == (block_mobility_[block] == mobility ? 0 : kBlockPages) && !is_partial(block));
+  assert(foreign_[block] == (class_of(block) == mobility ? 0 : kBlockPages) && !is_partial(block));
+  if (class_of(block) != mobility) [[unlikely]]
+    foreign_[block] = 0;
   mark_block_free(block);
   used_ = used_ - Pages{kBlockPages};
 }

@@ -1,11 +1,17 @@
 // The host's page frames: who is free, in 2M blocks.
 //
-// Stored: a tree of the wholly free blocks, a tree of the partial blocks of each class, and a free map of every partial
-// block. A wholly free or full block has no valid free map. Of each 1G region the number of wholly free blocks is kept,
-// and a tree of the regions that are broken (not wholly free, or cut short by the end of memory) yet hold a free block.
+// Stored: a tree of the wholly free blocks, a tree of the partial blocks of each class, a bit a block for its class,
+// and a free map of every partial block. A wholly free or full block has no valid free map. Of each 1G region the
+// number of wholly free blocks is kept, and a tree of the regions that are broken (not wholly free, or cut short by the
+// end of memory) yet hold a free block.
 //
 // Always: free + used = total (without what a pool has set aside). A block has a class from its first allocation until
-// it is wholly free again; `foreign` counts its used frames of the other class.
+// it is wholly free again; `foreign` counts its used frames of the other class, and is 0 while it is wholly free.
+//
+// Where the next frame comes from is remembered, so that most calls look at one word: a cursor a class is the lowest
+// word with a free frame in the lowest partial block of the class, or unknown; the block hint is the word of the free
+// tree with the lowest free block of the lowest broken region while that word is not zero, or unknown. Whatever could
+// make them wrong sets them right or makes them unknown.
 //
 // Placement is deterministic (docs/semantics.md section 3), so that two engines hand out the same pfns.
 #pragma once
@@ -54,10 +60,25 @@ class Frames {
   Pages count_free() const;
 
  private:
+  struct Cursor {
+    uint64_t block = BitTree::kNone;  // kNone: unknown
+    uint32_t word = 0;
+  };
+
   bool is_partial(uint64_t block) const { return partial_[0].test(block) || partial_[1].test(block); }
+  Mobility class_of(uint64_t block) const { return static_cast<Mobility>(movable_[block >> 6] >> (block & 63) & 1); }
+  void set_class(uint64_t block, Mobility mobility) {
+    uint64_t& word = movable_[block >> 6];
+    word = (word & ~(uint64_t{1} << (block & 63))) | static_cast<uint64_t>(mobility) << (block & 63);
+  }
+  bool take_page_anywhere(Mobility mobility, Pfn& pfn);
+  void cursor_word_empty(Mobility mobility);
+  uint64_t lowest_free_block() const;
   void break_block(uint64_t block, Mobility mobility);
   void mark_block_used(uint64_t block);
   void mark_block_free(uint64_t block);
+  void open_full_block(uint64_t block, Mobility owner);
+  void close_free_block(uint64_t block, Mobility owner);
   void take_from_partial(uint64_t block, uint32_t in_block, Mobility mobility);
   bool region_complete(uint64_t region) const {
     return (region + 1) * kRegionBlocks <= blocks_ && region * kRegionBlocks >= first_block_;
@@ -67,11 +88,13 @@ class Frames {
   Pages used_{0};
   uint64_t first_block_;
   uint64_t blocks_;
+  Cursor cursors_[2];
+  uint64_t block_hint_ = BitTree::kNone;
   BitTree free_blocks_;
   BitTree partial_[2];
   BitTree broken_regions_;
   VirtualArray<uint16_t> region_free_blocks_;
-  VirtualArray<Mobility> block_mobility_;
+  VirtualArray<uint64_t> movable_;  // a bit a block
   VirtualArray<uint16_t> foreign_;
   VirtualArray<Bitmap512> free_map_;
 };

@@ -1,11 +1,16 @@
 // VirtualArray, LineNumbers, and the conversion of quantities: what everything else stands on.
 #include "core/virtual_array.h"
 
+#include <sys/mman.h>
+
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <new>
 #include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "core/line_store.h"
 #include "core/quantity.h"
@@ -35,6 +40,60 @@ TEST(virtual_array_moves) {
   c = std::move(b);
   CHECK_EQ(c[3], 7U);
   CHECK_EQ(c.capacity(), 10U);
+}
+
+// Bytes of the mapping that the machine holds.
+size_t resident_bytes(const void* base, size_t bytes) {
+  constexpr size_t kPage = 4096;
+  std::vector<unsigned char> pages((bytes + kPage - 1) / kPage);
+  CHECK_EQ(mincore(const_cast<void*>(base), bytes, pages.data()), 0);
+  size_t resident = 0;
+  for (const unsigned char page : pages) resident += (page & 1) * kPage;
+  return resident;
+}
+
+// Written in order, at every place of the steps and with one far out: the values are those written, and what is
+// resident beyond them stays within an eighth and one step.
+TEST(virtual_array_runs_ahead_within_bounds) {
+  constexpr size_t kCapacity = size_t{1} << 21;  // 16 MiB
+  constexpr size_t kHugePage = size_t{2} << 20;
+  VirtualArray<uint64_t> array(kCapacity);
+  array.expect(kCapacity - 1);
+  CHECK_EQ(resident_bytes(array.data(), kCapacity * 8), 0U);
+  for (size_t i = 0; i < kCapacity; ++i) {
+    array.expect(i);
+    array[i] = i ^ 5;
+    if (i % 65536 != 65535) continue;
+    const size_t written = (i + 1) * 8;
+    const size_t resident = resident_bytes(array.data(), kCapacity * 8);
+    CHECK(resident >= written);
+    CHECK(resident <= written + std::min(written / 8 + 4096, kHugePage) + (written >= 2 * kHugePage ? kHugePage : 0));
+  }
+  array.expect(3);
+  for (size_t i = 0; i < kCapacity; i += 511) CHECK_EQ(array[i], i ^ 5);
+  VirtualArray<uint64_t> moved(std::move(array));
+  moved.expect(kCapacity - 1);
+  CHECK_EQ(moved[kCapacity - 1], (kCapacity - 1) ^ 5);
+}
+
+// Elements larger than a page's share, a capacity that is no whole page, steps skipped.
+TEST(virtual_array_runs_ahead_of_any_element) {
+  struct Big {
+    uint64_t words[256];
+  };
+  VirtualArray<Big> big(1001);
+  VirtualArray<uint16_t> small(3001);
+  for (size_t i = 0; i < 1001; i += 1 + i % 3) {
+    big.expect(i);
+    CHECK_EQ(big[i].words[255], 0U);
+    big[i].words[255] = i;
+    small.expect(3 * i);
+    small[3 * i] = static_cast<uint16_t>(i);
+  }
+  for (size_t i = 0; i < 1001; i += 1 + i % 3) {
+    CHECK_EQ(big[i].words[255], i);
+    CHECK_EQ(small[3 * i], i);
+  }
 }
 
 TEST(virtual_array_of_nothing) {
