@@ -8,7 +8,8 @@ Rmp::Rmp(Pages total)
       assigned_(blocks_),
       validated_(blocks_),
       owners_(blocks_),
-      scatter_owners_(blocks_) {}
+      narrow_owners_(blocks_),
+      wide_owners_(blocks_) {}
 
 bool Rmp::lookup(Pfn pfn, RmpEntry& entry) const {
   const uint64_t block = pfn.block();
@@ -23,17 +24,9 @@ bool Rmp::lookup(Pfn pfn, RmpEntry& entry) const {
     case kLine: {
       const uint32_t line = line_of(block);
       if (!assigned_[line].test(i)) break;
-      const RunOwner& owner = owners_[line];
       entry.assigned = true;
       entry.validated = validated_[line].test(i);
-      if (owner.scatter == kNoScatter) {
-        entry.asid = owner.asid;
-        entry.gfn = {owner.base_gfn + i};
-      } else {
-        const uint64_t packed = scatter_owners_[owner.scatter - 1].of_page[i];
-        entry.asid = static_cast<uint16_t>(packed >> 48);
-        entry.gfn = {packed & ((uint64_t{1} << 48) - 1)};
-      }
+      get_owner(line, i, entry);
       break;
     }
     default:
@@ -42,9 +35,31 @@ bool Rmp::lookup(Pfn pfn, RmpEntry& entry) const {
   return true;
 }
 
+void Rmp::get_owner(uint32_t line, uint32_t in_block, RmpEntry& entry) const {
+  const Owners& owners = owners_[line];
+  entry.asid = owners.asid;
+  switch (owners.form) {
+    case Form::kRun:
+      entry.gfn = {owners.base_gfn + in_block};
+      break;
+    case Form::kNarrow:
+      entry.gfn = {owners.base_gfn | narrow_owners_[owners.number].gfn_of_page[in_block]};
+      break;
+    case Form::kWide: {
+      const uint64_t packed = wide_owners_[owners.number].of_page[in_block];
+      entry.asid = static_cast<uint16_t>(packed >> 48);
+      entry.gfn = {packed & kGfnBits};
+      break;
+    }
+  }
+}
+
 uint32_t Rmp::open_line(uint64_t block) {
   if (kind(words_[block]) == kLine) return line_of(block);
   const uint32_t line = lines_.take();
+  words_.expect(block);
+  assigned_.expect(line);
+  owners_.expect(line);
   words_[block] = kLine | uint64_t{line} << 16;
   return line;
 }
@@ -52,38 +67,77 @@ uint32_t Rmp::open_line(uint64_t block) {
 void Rmp::close_line_if_empty(uint64_t block) {
   const uint32_t line = line_of(block);
   if (!assigned_[line].none()) return;
-  validated_[line].fill(false);
-  RunOwner& owner = owners_[line];
-  if (owner.scatter != kNoScatter) scatters_.give(owner.scatter - 1);
-  owner = RunOwner{};
+  Owners& owners = owners_[line];
+  if (owners.form == Form::kNarrow) narrow_numbers_.give(owners.number);
+  if (owners.form == Form::kWide) wide_numbers_.give(owners.number);
+  owners = Owners{};
   lines_.give(line);
   words_[block] = kNone;
 }
 
-// Turns a run of owners into a word a page. Kept out of the common path.
-[[gnu::noinline]] void Rmp::scatter(uint32_t line) {
-  RunOwner& owner = owners_[line];
-  const uint32_t number = scatters_.take();
-  ScatterOwners& owners = scatter_owners_[number];
+// All gfns of a run of owners agree above 32 bits. REQUIRES: a page is assigned.
+bool Rmp::fits_narrow(uint32_t line) const {
   const Bitmap512& assigned = assigned_[line];
-  for (uint32_t i = assigned.next_set(0); i < kBlockPages; i = assigned.next_set(i + 1)) {
-    owners.of_page[i] = pack_owner(Gfn{owner.base_gfn + i}, owner.asid);
+  const uint64_t base = owners_[line].base_gfn;
+  uint32_t last = assigned.next_set(0);
+  const uint64_t high = (base + last) & ~kLow;
+  for (uint32_t i = last; i < kBlockPages; i = assigned.next_set(i + 1)) last = i;
+  return ((base + last) & ~kLow) == high;
+}
+
+// Turns a run of owners into 4 bytes a page. REQUIRES: fits_narrow.
+[[gnu::noinline]] void Rmp::narrow(uint32_t line) {
+  Owners& owners = owners_[line];
+  const uint32_t number = narrow_numbers_.take();
+  narrow_owners_.expect(number);
+  NarrowOwners& array = narrow_owners_[number];
+  for (uint32_t i = 0; i < kBlockPages; ++i) array.gfn_of_page[i] = static_cast<uint32_t>(owners.base_gfn + i);
+  // Of an assigned page: gfns of the others mean nothing.
+  owners.base_gfn = (owners.base_gfn + assigned_[line].next_set(0)) & ~kLow;
+  owners.form = Form::kNarrow;
+  owners.number = number;
+}
+
+// Turns either of the smaller forms into a word a page.
+[[gnu::noinline]] void Rmp::widen(uint32_t line) {
+  Owners& owners = owners_[line];
+  const uint32_t number = wide_numbers_.take();
+  wide_owners_.expect(number);
+  for (uint32_t i = 0; i < kBlockPages; ++i) {
+    RmpEntry entry;
+    get_owner(line, i, entry);
+    wide_owners_[number].of_page[i] = pack_owner(entry.gfn, entry.asid);
   }
-  owner.scatter = number + 1;
+  if (owners.form == Form::kNarrow) narrow_numbers_.give(owners.number);
+  owners.form = Form::kWide;
+  owners.number = number;
 }
 
 void Rmp::set_owner(uint32_t line, uint32_t in_block, Gfn gfn, uint16_t asid) {
-  RunOwner& owner = owners_[line];
-  if (owner.scatter == kNoScatter) {
-    const uint64_t base = gfn.value - in_block;
+  Owners& owners = owners_[line];
+  const uint64_t base = gfn.value - in_block;
+  if (owners.form == Form::kRun && owners.base_gfn == base && owners.asid == asid) return;
+  set_scattered_owner(line, in_block, gfn, asid);
+}
+
+void Rmp::set_scattered_owner(uint32_t line, uint32_t in_block, Gfn gfn, uint16_t asid) {
+  Owners& owners = owners_[line];
+  if (owners.form == Form::kRun) {
     if (assigned_[line].none()) {
-      owner.base_gfn = base;
-      owner.asid = asid;
-    } else if (owner.base_gfn != base || owner.asid != asid) {
-      scatter(line);
+      owners.base_gfn = gfn.value - in_block;
+      owners.asid = asid;
+      return;
     }
+    fits_narrow(line) ? narrow(line) : widen(line);
   }
-  if (owner.scatter != kNoScatter) scatter_owners_[owner.scatter - 1].of_page[in_block] = pack_owner(gfn, asid);
+  if (owners.form == Form::kNarrow) {
+    if (owners.asid == asid && (gfn.value & ~kLow) == owners.base_gfn) {
+      narrow_owners_[owners.number].gfn_of_page[in_block] = static_cast<uint32_t>(gfn.value);
+      return;
+    }
+    widen(line);
+  }
+  wide_owners_[owners.number].of_page[in_block] = pack_owner(gfn, asid);
 }
 
 RmpCode Rmp::make_private_4k(Pfn pfn, Gfn gfn, uint16_t asid) {
@@ -93,8 +147,10 @@ RmpCode Rmp::make_private_4k(Pfn pfn, Gfn gfn, uint16_t asid) {
   const uint32_t line = open_line(block);
   const uint32_t i = pfn.in_block();
   set_owner(line, i, gfn, asid);
-  assigned_[line].set(i);
-  validated_[line].clear(i);
+  Bitmap512& assigned = assigned_[line];
+  // Where it was assigned before; elsewhere the bit is clear, and its memory may never have been touched.
+  if (assigned.test(i)) validated_[line].clear(i);
+  assigned.set(i);
   return RmpCode::kOk;
 }
 
@@ -102,6 +158,7 @@ RmpCode Rmp::make_private_2m(Pfn first, Gfn gfn, uint16_t asid) {
   const uint64_t block = first.block();
   if (block >= blocks_ || first.in_block() != 0 || gfn.in_block() != 0) return RmpCode::kFailInput;
   if (kind(words_[block]) == kLine) return RmpCode::kFailOverlap;
+  words_.expect(block);
   words_[block] = kHuge | uint64_t{asid} << 4 | gfn.block() << 16;
   return RmpCode::kOk;
 }
@@ -115,7 +172,7 @@ RmpCode Rmp::make_shared_4k(Pfn pfn) {
     case kLine: {
       const uint32_t line = line_of(block);
       assigned_[line].clear(pfn.in_block());
-      validated_[line].clear(pfn.in_block());
+      if (validated_[line].test(pfn.in_block())) validated_[line].clear(pfn.in_block());
       close_line_if_empty(block);
       break;
     }
@@ -138,9 +195,12 @@ RmpCode Rmp::psmash(Pfn first) {
   if (block >= blocks_ || first.in_block() != 0 || kind(words_[block]) != kHuge) return RmpCode::kFailInput;
   const uint64_t word = words_[block];
   const uint32_t line = open_line(block);
-  owners_[line] = {Gfn::of_block(payload(word)).value, huge_asid(word), kNoScatter};
+  owners_[line] = {Gfn::of_block(payload(word)).value, huge_asid(word), Form::kRun, 0};
   assigned_[line].fill(true);
-  validated_[line].fill((word & kValidated) != 0);
+  if ((word & kValidated) != 0) {
+    validated_.expect(line);
+    validated_[line].fill(true);
+  }
   return RmpCode::kOk;
 }
 
@@ -149,6 +209,7 @@ void Rmp::set_validated(Pfn pfn) {
   if (kind(word) == kHuge) {
     word |= kValidated;
   } else {
+    validated_.expect(line_of(pfn.block()));
     validated_[line_of(pfn.block())].set(pfn.in_block());
   }
 }
@@ -161,7 +222,8 @@ Bitmap512 Rmp::assigned(uint64_t block) const {
 }
 
 uint64_t Rmp::metadata_bytes() const {
-  return lines_.in_use() * (2 * sizeof(Bitmap512) + sizeof(RunOwner)) + scatters_.in_use() * sizeof(ScatterOwners);
+  return lines_.in_use() * (2 * sizeof(Bitmap512) + sizeof(Owners)) + narrow_numbers_.in_use() * sizeof(NarrowOwners) +
+         wide_numbers_.in_use() * sizeof(WideOwners);
 }
 
 }  // namespace gmem

@@ -2,10 +2,11 @@
 // guest validated it.
 //
 // Stored: one word a 2M block of pfns: nothing assigned; one 2M entry; or a line with a bit a page (assigned,
-// validated) and the owners. Owners are a run (one ASID, gfn = base + page) or, when scattered, a word a page. 4K
-// entries exist only after PSMASH or 4K updates.
+// validated) and the owners. Owners are a run (one ASID, gfn = base + page); scattered, 4 bytes a page while all are
+// one guest's and of one 16 TiB; else a word a page. 4K entries exist only after PSMASH or 4K updates.
 //
-// Always: a 2M entry has no line; a line has at least one page assigned. Result codes are the hardware's.
+// Always: a 2M entry has no line; a line has at least one page assigned; a validated page is assigned. Result codes are
+// the hardware's.
 #pragma once
 
 #include <cstdint>
@@ -61,19 +62,26 @@ class Rmp {
   static constexpr uint64_t kHuge = 1;
   static constexpr uint64_t kLine = 2;
   static constexpr uint64_t kValidated = 4;
-  static constexpr uint32_t kNoScatter = 0;
+  static constexpr uint64_t kLow = 0xffffffff;
+  static constexpr uint64_t kGfnBits = (uint64_t{1} << 48) - 1;  // more than a guest-physical address has
 
   static uint64_t kind(uint64_t word) { return word & 3; }
   static uint16_t huge_asid(uint64_t word) { return static_cast<uint16_t>((word >> 4) & 0x3ff); }
   static uint64_t payload(uint64_t word) { return word >> 16; }
-  static uint64_t pack_owner(Gfn gfn, uint16_t asid) { return gfn.value | uint64_t{asid} << 48; }
+  static uint64_t pack_owner(Gfn gfn, uint16_t asid) { return (gfn.value & kGfnBits) | uint64_t{asid} << 48; }
 
-  struct RunOwner {
-    uint64_t base_gfn;  // gfn of page 0 of the block, modulo 2^64
-    uint16_t asid;
-    uint32_t scatter;  // kNoScatter, or 1 + index of the scatter array
+  // How the owners of a line are kept; a form once left comes back only with an empty line.
+  enum class Form : uint16_t { kRun, kNarrow, kWide };
+  struct Owners {
+    uint64_t base_gfn;  // run: gfn of page 0 of the block, modulo 2^64; narrow: what all gfns have above 32 bits
+    uint16_t asid;      // run and narrow
+    Form form;
+    uint32_t number;  // of the array of this form
   };
-  struct ScatterOwners {
+  struct NarrowOwners {
+    uint32_t gfn_of_page[kBlockPages];
+  };
+  struct WideOwners {
     uint64_t of_page[kBlockPages];
   };
 
@@ -81,16 +89,22 @@ class Rmp {
   uint32_t open_line(uint64_t block);
   void close_line_if_empty(uint64_t block);
   void set_owner(uint32_t line, uint32_t in_block, Gfn gfn, uint16_t asid);
-  void scatter(uint32_t line);
+  void set_scattered_owner(uint32_t line, uint32_t in_block, Gfn gfn, uint16_t asid);
+  void get_owner(uint32_t line, uint32_t in_block, RmpEntry& entry) const;
+  bool fits_narrow(uint32_t line) const;
+  void narrow(uint32_t line);
+  void widen(uint32_t line);
 
   uint64_t blocks_;
   VirtualArray<uint64_t> words_;
   LineNumbers lines_;
   VirtualArray<Bitmap512> assigned_;
   VirtualArray<Bitmap512> validated_;
-  VirtualArray<RunOwner> owners_;
-  LineNumbers scatters_;
-  VirtualArray<ScatterOwners> scatter_owners_;
+  VirtualArray<Owners> owners_;
+  LineNumbers narrow_numbers_;
+  LineNumbers wide_numbers_;
+  VirtualArray<NarrowOwners> narrow_owners_;
+  VirtualArray<WideOwners> wide_owners_;
 };
 
 }  // namespace gmem

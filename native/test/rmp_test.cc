@@ -186,6 +186,51 @@ TEST(rmp_codes) {
   CHECK_EQ(shown(rmp.make_shared_2m({0})), "4");
 }
 
+// Gfns about the borders of 16 TiB, where 4 bytes a page are not enough, and pages of another guest, where they never
+// are; and the way back by an empty block.
+TEST(rmp_scattered_forms_fuzz) {
+  test::Random random(23);
+  constexpr uint64_t kBorder = uint64_t{1} << 32;
+  for (int round = 0; round < 60 && !test::failed(); ++round) {
+    Rmp rmp({kBlockPages});
+    NaiveRmp naive(1);
+    const uint64_t base = kBorder * (1 + random.below(200)) - random.below(2 * kBlockPages);
+    for (int step = 0; step < 400 && !test::failed(); ++step) {
+      const uint64_t pfn = random.below(kBlockPages);
+      uint64_t gfn = base + pfn;
+      if (round % 3 != 0 && random.one_in(20)) gfn = base + random.below(4 * kBlockPages);
+      if (round % 3 == 2 && random.one_in(50)) gfn = random.below(uint64_t{1} << 40);
+      const auto asid = static_cast<uint16_t>(round % 4 == 3 && random.one_in(50) ? 2 : 1);
+      if (random.one_in(4)) {
+        CHECK_EQ(shown(rmp.make_shared_4k({pfn})), shown(naive.make_shared_4k(pfn)));
+      } else {
+        CHECK_EQ(shown(rmp.make_private_4k({pfn}, {gfn}, asid)), shown(naive.make_private_4k(pfn, gfn, asid)));
+      }
+      if (naive.assigned(pfn) && random.one_in(5)) {
+        rmp.set_validated({pfn});
+        naive.set_validated(pfn);
+      }
+      if (step % 40 == 0) check_all(rmp, naive, 1);
+    }
+    check_all(rmp, naive, 1);
+    for (uint32_t i = 0; i < kBlockPages; ++i) CHECK_EQ(shown(rmp.make_shared_4k({i})), "0");
+    CHECK_EQ(rmp.metadata_bytes(), 0U);
+  }
+}
+
+// What a block costs: a line; 2 KiB more for pages anywhere in 16 TiB; 4 KiB more with a second guest.
+TEST(rmp_bytes_of_each_form) {
+  Rmp rmp({kBlockPages});
+  constexpr uint64_t kLine = 2 * sizeof(Bitmap512) + 16;
+  rmp.make_private_4k({0}, {5000}, 1);
+  rmp.make_private_4k({1}, {5001}, 1);
+  CHECK_EQ(rmp.metadata_bytes(), kLine);
+  rmp.make_private_4k({2}, {70}, 1);
+  CHECK_EQ(rmp.metadata_bytes(), kLine + 4 * kBlockPages);
+  rmp.make_private_4k({3}, {71}, 2);
+  CHECK_EQ(rmp.metadata_bytes(), kLine + 8 * kBlockPages);
+}
+
 // A run costs one line; one page that belongs elsewhere makes it an array; both are given back.
 TEST(rmp_run_becomes_scattered) {
   Rmp rmp({kBlockPages});
