@@ -26,7 +26,7 @@ const FEW_OPS = 6;
 function find(engines: Engines): { plan: Case; found: Difference } | undefined {
   const policies = presetPolicies().filter((policy) => !isGiant(policy));
   for (let i = 0; i < STREAMS; i += 1) {
-    const random = new Random(4000 + i);
+    const random = new Random(5000 + i);
     const policy = random.pick(policies);
     const plan = { ...policy, ...randomStream(random.fork(), random.pick(PROFILE_NAMES), policy, STREAM_OPS) };
     const found = difference(engines, plan);

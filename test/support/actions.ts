@@ -14,11 +14,14 @@ import type { Random } from './prng.js';
 import type { Action, Profile } from './profiles.js';
 import { halfPrepared } from './scripts.js';
 import { flip, orphans, pinAndConvert } from './scripts-in-place.js';
+import { launch, quiet, regrow } from './scripts-tdx.js';
 import { BLOCK, type Setting } from './setting.js';
 import { type Slot, World } from './world.js';
 
 /** Pages one pin op takes at most. */
 const MOST_PINS = 600;
+/** VMs a stream launches at most. */
+const MOST_VMS = 12;
 /** Of actions that are costly where huge pages are of 1G, this part is left. */
 const SPARED = 0.25;
 
@@ -45,6 +48,10 @@ export class Actions {
     // Regions of 1G matter only to an allocator that has several and finds them broken.
     if (this.#setting.roomy && this.#random.chance(0.6)) ops.push(...this.make('pressure'));
     for (let id = 0; id < files || this.#world.files.length === 0; id += 1) ops.push(...this.#newFile(id));
+    if (this.#setting.arch === 'tdx') {
+      for (const vm of this.#world.vms)
+        if (this.#random.chance(0.6)) ops.push(...launch(this.#random, this.#world, vm));
+    }
     return ops;
   }
 
@@ -101,6 +108,8 @@ export class Actions {
         return [op(action, { ...this.#aim.fileRange(), order: Number(order) })];
       }
       case 'populate': {
+        // A TDX guest that has run takes no more pages: mostly another one is launched instead.
+        if (this.#setting.arch === 'tdx' && random.chance(0.8)) return this.#make(random.pick(['launch', 'touch']));
         const place = this.#aim.shortPlace();
         const source = random.chance(0.08) ? 'absent' : 'present';
         return [op('populate', { ...this.#aim.at(place), fill: random.below(256), source })];
@@ -239,6 +248,12 @@ export class Actions {
         file.open = false;
         return [...ops, ...this.#newFile(file.id)];
       }
+      case 'launch':
+        return this.#setting.arch === 'tdx' ? this.#launchNext() : this.#make('populate');
+      case 'regrow':
+        return regrow(random, this.#world, this.#aim.wholeBlock());
+      case 'quiet':
+        return this.#setting.deferred ? quiet(random, this.#setting) : this.#make('convert-and-back');
       case 'wrapping-bind': {
         const size = random.pick([0, PAGE_BYTES, 2 ** 21]);
         const below = random.pick([-PAGE_BYTES, -size, -size - PAGE_BYTES, -(2 ** 21)]) + 0;
@@ -247,6 +262,18 @@ export class Actions {
         return [op('bind', { vm: file.vm, slot: random.below(12), size, gmem: random.pick([file.id, 7]), ...place })];
       }
     }
+  }
+
+  /** A VM nobody has used yet, with a file in place of another: populated, finalized. */
+  #launchNext(): RecordFields[] {
+    const { vms } = this.#world;
+    const vm = vms.length < MOST_VMS ? vms.length + 10 : this.#random.pick(vms);
+    if (!vms.includes(vm)) vms.push(vm);
+    const id = this.#random.below(6);
+    const taken = this.#world.files.find((file) => file.id === id && file.open);
+    const ops = taken === undefined ? [] : [op('close', { gmem: id })];
+    if (taken !== undefined) taken.open = false;
+    return [...ops, ...this.#newFile(id, vm), ...launch(this.#random, this.#world, vm)];
   }
 
   /** Keys of a guest or VMM access; a read goes to what was written lately, more often than not. */
@@ -284,8 +311,8 @@ export class Actions {
     return op('unpin', { gmem: file.id, offset: span.page * PAGE_BYTES, size: span.pages * PAGE_BYTES, kind });
   }
 
-  #newFile(id: number): RecordFields[] {
-    const create = this.#create(id);
+  #newFile(id: number, vm?: number): RecordFields[] {
+    const create = this.#create(id, vm);
     const file = this.#world.files.findLast((other) => other.id === id && other.open);
     if (file === undefined) return [create];
     const slots = slotsFor(this.#random, this.#world, file);
@@ -300,9 +327,8 @@ export class Actions {
     return [create, ...binds, ...turned];
   }
 
-  #create(id: number): RecordFields {
+  #create(id: number, vm = this.#random.pick(this.#world.vms)): RecordFields {
     const random = this.#random;
-    const vm = random.pick(this.#world.vms);
     const pages = filePages(random, this.#setting, this.#world.poolFree());
     const flags = this.#flags();
     const takesFlags = this.#setting.inPlace || this.#setting.arch === 'none';

@@ -72,6 +72,15 @@ export class Aim {
     return { ...place, gfn: start, page: place.page - (place.gfn - start), pages: Math.min(BLOCK, left) };
   }
 
+  /** A block that could be mapped at 2M, after a few tries any. */
+  wholeBlock(): Place {
+    for (let tries = 0; tries < 8; tries += 1) {
+      const block = this.block();
+      if (block.pages === BLOCK && block.page % BLOCK === 0 && block.gfn % BLOCK === 0) return block;
+    }
+    return this.block();
+  }
+
   /** Keys of a range of gfns, in bytes. */
   at(place: { vm: number; gfn: number; pages: number }, overhang = 0): { vm: number; gpa: number; size: number } {
     return { vm: place.vm, gpa: place.gfn * PAGE_BYTES, size: place.pages * PAGE_BYTES + overhang };

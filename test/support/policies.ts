@@ -53,6 +53,9 @@ export function customPolicy(random: Random): TestPolicy {
       knobs[name] = random.pick(KNOBS[name] as readonly unknown[]);
       if (unsupportedReason(knobs as unknown as Knobs, arch) !== undefined) knobs[name] = before;
     }
+    // Rare together by chance: mappings that grow after merges, or folios that split under them.
+    const growing = { promote: arch === 'tdx' ? 'sept' : 'rebuild', refs: random.pick(KNOBS.refs) };
+    if (random.chance(0.3)) Object.assign(knobs, growing);
     if (unsupportedReason(knobs as unknown as Knobs, arch) === undefined) {
       return { policy: 'custom', knobs: knobs as unknown as Knobs, arch };
     }

@@ -21,7 +21,10 @@ export type Action =
   | 'flip'
   | 'pin-and-convert'
   | 'orphans'
-  | 'giant-attributes';
+  | 'giant-attributes'
+  | 'launch'
+  | 'regrow'
+  | 'quiet';
 
 export type Weights = { readonly [A in Action]?: number };
 
@@ -75,6 +78,9 @@ const MIXED: Required<Weights> = {
   'pin-and-convert': 1.5,
   orphans: 0.5,
   'giant-attributes': 0.4,
+  launch: 0.3,
+  regrow: 0.6,
+  quiet: 0.1,
 };
 
 const MEMORY = { 1: 5, 2: 8, 3: 8, 4: 12, 6: 12, 8: 12, 12: 12, 16: 20, 32: 8, 515: 2, 1025: 2, 1536: 1 };
@@ -99,10 +105,22 @@ export const PROFILES = {
     touch: 14,
     flip: 4,
     'half-prepared': 3,
+    launch: 2,
   }),
   /** Huge folios punched, split and merged in part. */
   folios: profile(
-    { punch: 20, fallocate: 8, split: 8, merge: 6, 'split-and-merge': 6, set: 2, touch: 14, convert: 10, flip: 6 },
+    {
+      punch: 20,
+      fallocate: 8,
+      split: 8,
+      merge: 6,
+      'split-and-merge': 6,
+      set: 2,
+      touch: 14,
+      convert: 10,
+      flip: 6,
+      regrow: 5,
+    },
     { memoryBlocks: { 4: 1, 6: 1, 8: 1, 16: 2 } },
   ),
   /** Slots that move, also to places where gfn and index are not congruent. */

@@ -3,6 +3,7 @@
  * stream, together with the profile, the policy and the length asked for.
  */
 import type { RecordFields } from '../../lib/ops/records.js';
+import { QUIET_OPS } from '../../lib/reference/deferred-merges.js';
 import { Actions } from './actions.js';
 import type { TestPolicy } from './policies.js';
 import { Random } from './prng.js';
@@ -20,7 +21,7 @@ export interface StreamPlan {
 
 const DESTROY_WEIGHT = 0.7;
 
-/** @param length ops, at least; the script that is under way at that point is finished. */
+/** @param length ops, at least, long quiet whiles apart; the script that is under way at that point is finished. */
 export function randomStream(seed: number, profile: ProfileName, policy: TestPolicy, length: number): StreamPlan {
   const random = new Random(seed);
   const { memoryBlocks, weights } = PROFILES[profile];
@@ -32,9 +33,12 @@ export function randomStream(seed: number, profile: ProfileName, policy: TestPol
   // A VM that is gone answers EBADF to everything: interesting, but for most streams only towards their end.
   const mortal = random.chance(0.15);
   const ops = actions.opening();
-  while (ops.length < length) {
+  let waiting = 0;
+  while (ops.length - waiting < length) {
     const destroy = mortal || ops.length > length * 0.8 ? DESTROY_WEIGHT : 0;
-    ops.push(...actions.make(random.weighted({ ...weights, destroy })));
+    const made = actions.make(random.weighted({ ...weights, destroy }));
+    ops.push(...made);
+    if (made.length > QUIET_OPS / 2) waiting += made.length;
   }
   return { memoryBytes: blocks * 2 ** 21, contents, seed: engineSeed, ops };
 }

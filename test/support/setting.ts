@@ -12,9 +12,12 @@ const REGION_BLOCKS = 512;
 
 export interface Setting {
   readonly arch: Arch;
+  readonly hugepages: Knobs['hugepages'];
   readonly inPlace: boolean;
   /** Conversions to private must name a range that turned shared in one piece. */
   readonly natural: boolean;
+  /** Merges wait until it has been quiet. */
+  readonly deferred: boolean;
   /** Pages of the policy's huge size; 512 where it has none. */
   readonly unit: number;
   /** `unit` is 1G: pages by the 262 144, so ops that cost a step a page are kept short. */
@@ -33,8 +36,10 @@ export function settingOf({ knobs, arch }: { knobs: Knobs; arch: Arch }, memoryB
   const complete = Math.floor((memoryBlocks * BLOCK) / unit);
   return {
     arch,
+    hugepages: knobs.hugepages,
     inPlace: knobs.conversion === 'in-place',
     natural: knobs.sharedOrder === 'natural',
+    deferred: knobs.merge === 'deferred',
     unit,
     giant,
     poolPages: knobs.source === 'pool' ? Math.floor((15 * complete) / 16) * unit : undefined,
