@@ -1,10 +1,13 @@
 /**
- * What crossing between JavaScript and the native engine costs: an empty call, one op a call by three ways, many ops a call.
+ * What crossing between JavaScript and the native engine costs: one op a call by every way there is, many ops a call, and
+ * page views by the size of their window. docs/border.md says what crosses, and why.
  */
 
 import { createBackend, resolveOptions } from '../lib/engine/create.js';
-import { createEngine, OutcomeRecords } from '../lib/index.js';
+import { mailboxOf } from '../lib/engine/mailbox.js';
+import { createEngine, FLAG, OP_KIND, OpRecords, OutcomeRecords } from '../lib/index.js';
 import { OUTCOME_BYTES } from '../lib/spec/outcomes.js';
+import { PAGE_VIEW_WORDS } from '../lib/spec/page-view.js';
 import { PAGE_BYTES } from '../lib/spec/units.js';
 import { measure, type Timing } from './measure.js';
 import { faults, furnish, GiB } from './streams.js';
@@ -18,8 +21,10 @@ export interface BorderResult extends Timing {
 
 const PAGES = 4096;
 const OPERATIONS = 2 ** 18;
+const SMALL_WINDOW = 512;
+const LARGE_WINDOW = 2 ** 16;
 
-/** Refaults of mapped pages within 16 MiB, so that the op itself is cheap. */
+/** Refaults of mapped pages within 16 MiB, so that the op itself is cheap; page views of all of 1 GiB, a page an operation. */
 export async function runBorder(): Promise<BorderResult[]> {
   const options = { policy: 'mainline-6.18', memory: GiB, contents: false } as const;
   const engine = createEngine(options);
@@ -31,6 +36,18 @@ export async function runBorder(): Promise<BorderResult[]> {
   await engine.run(stream);
   const outcomes = new OutcomeRecords(OPERATIONS);
   const one = outcomes.bytes.subarray(0, OUTCOME_BYTES);
+  const { fault } = OP_KIND;
+  const vm = engine.vm(0);
+  const stepper = engine.stepper();
+  const mailbox = mailboxOf(backend);
+  const record = OpRecords.over(mailbox.record);
+  record.append(fault, FLAG.private, 0, 0, 0, 0, 0, 0, 0);
+  const words = new Uint32Array(LARGE_WINDOW * PAGE_VIEW_WORDS);
+  const view = engine.pages(0);
+  let seen = 0;
+  const windows = (pages: number) => {
+    for (let first = 0; first < OPERATIONS; first += pages) backend.pageView(0, first, pages, words);
+  };
   const subjects = [
     {
       name: 'batch',
@@ -43,19 +60,52 @@ export async function runBorder(): Promise<BorderResult[]> {
       work: () => backend.run(stream.bytes, 0, OPERATIONS, outcomes.bytes),
     },
     {
-      name: 'single-record',
-      operation: 'call with one record through the mailbox',
+      name: 'mailbox',
+      operation: 'step of the op in the mailbox',
       work: () => {
-        for (let i = 0; i < OPERATIONS; i += 1) backend.run(stream.bytes, i, 1, one);
+        for (let i = 0; i < OPERATIONS; i += 1) mailbox.step();
+      },
+    },
+    {
+      name: 'stepper',
+      operation: 'Stepper.step with fields, checked; errno read',
+      work: () => {
+        for (let i = 0; i < OPERATIONS; i += 1) {
+          seen += stepper.step(fault, FLAG.private, 0, 0, 0, 0, (i % PAGES) * PAGE_BYTES, 0, 0);
+        }
+      },
+    },
+    {
+      name: 'stepper-value',
+      operation: 'the same, and the pfn of its outcome read',
+      work: () => {
+        for (let i = 0; i < OPERATIONS; i += 1) {
+          stepper.step(fault, FLAG.private, 0, 0, 0, 0, (i % PAGES) * PAGE_BYTES, 0, 0);
+          seen += stepper.value(0) ?? 0;
+        }
+      },
+    },
+    {
+      name: 'touch',
+      operation: 'Vm.touch of an object, outcome an object',
+      work: () => {
+        for (let i = 0; i < OPERATIONS; i += 1) vm.touch({ gpa: (i % PAGES) * PAGE_BYTES });
       },
     },
     {
       name: 'single-object',
-      operation: 'Engine.apply of an op object, outcome decoded',
+      operation: 'Engine.apply of a fault, outcome with pfn, order, level',
       work: () => {
         for (let i = 0; i < OPERATIONS; i += 1) {
           engine.apply({ op: 'fault', vm: 0, gpa: (i % PAGES) * PAGE_BYTES, access: 'private', write: false });
         }
+      },
+    },
+    {
+      name: 'single-record',
+      operation: 'run of one record out of an array, outcome copied out',
+      work: () => {
+        for (let i = 0; i < OPERATIONS; i += 1) backend.run(stream.bytes, i, 1, one);
       },
     },
     {
@@ -65,9 +115,19 @@ export async function runBorder(): Promise<BorderResult[]> {
         for (let i = 0; i < OPERATIONS; i += 1) backend.fileSize(1);
       },
     },
+    { name: 'view-small', operation: 'page of a view of 2 MiB', work: () => windows(SMALL_WINDOW) },
+    { name: 'view-large', operation: 'page of a view of 256 MiB', work: () => windows(LARGE_WINDOW) },
+    {
+      name: 'view-read',
+      operation: 'page of a view in JavaScript: one flag',
+      work: () => {
+        for (let i = 0; i < OPERATIONS; i += 1) if (view.has(i, 'prepared')) seen += 1;
+      },
+    },
   ];
   try {
     const timings = await measure(subjects, OPERATIONS, 7);
+    if (!(seen > 0)) throw new Error('the border bench saw no page');
     const batch = timings[0] as Timing;
     return subjects.map(({ name, operation }, i) => {
       const timing = timings[i] as Timing;

@@ -28,6 +28,7 @@ export {
 } from './engine/handles.js';
 export { type Page, PageView, type RmpEntry } from './engine/pages.js';
 export type { RunOptions, RunProgress, RunResult } from './engine/run.js';
+export type { Stepper } from './engine/stepper.js';
 export { type Annotations, OpBuilder, type OpInput, type OpInputOf, type Quantity } from './ops/builder.js';
 export type { Notes } from './ops/notes.js';
 export { type Outcome, OutcomeRecords, type Success } from './ops/outcomes.js';
@@ -53,7 +54,8 @@ export { REPORT_FORMATS, type ReportFormat } from './report/formats.js';
 export { COUNTER_NAMES, COUNTERS, type CounterName, type Counters } from './spec/counters.js';
 export { ERRNOS, type Errno, errnoName } from './spec/errnos.js';
 export { ARCHES, type Arch, KNOB_NAMES, KNOBS, type KnobName, type Knobs, type KnobValue } from './spec/knobs.js';
-export { OP_NAMES, OPS, type OpName } from './spec/ops.js';
+export { FLAG, OP_KIND, OP_NAMES, OPS, type OpName } from './spec/ops.js';
+export { OUTCOME_VALUES } from './spec/outcomes.js';
 export {
   NO_PFN,
   PAGE_BIT,

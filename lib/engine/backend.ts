@@ -27,10 +27,23 @@ export interface BackendOptions {
   readonly simd?: SimdChoice;
 }
 
+/** One op record and the room of its outcome, in memory that the engine sees too: filled, run, and read without a copy. */
+export interface Mailbox {
+  /** RECORD_BYTES, 8-byte aligned. */
+  readonly record: Uint8Array;
+  /** OUTCOME_BYTES, 8-byte aligned. */
+  readonly outcome: Uint8Array;
+  /** Runs the op in `record`; its outcome is in `outcome` then. */
+  step(): void;
+}
+
 export interface Backend {
   readonly kind: EngineKind;
   /** Bits of PAGE_BIT that this engine can tell of its pages. */
   readonly knownPageBits: number;
+
+  /** For single ops, where the engine has a way that is shorter than `run` (mailbox.ts makes one where it has not). */
+  readonly mailbox?: Mailbox;
 
   /**
    * Runs `count` records of RECORD_BYTES from `records`, starting at record `first`. Outcome i of the run is written to

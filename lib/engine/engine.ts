@@ -6,8 +6,8 @@
  */
 import { OpBuilder, type OpInput, type OpInputOf } from '../ops/builder.js';
 import { type Outcome, OutcomeRecords } from '../ops/outcomes.js';
-import type { OpRecords } from '../ops/records.js';
-import type { OpStream } from '../ops/stream.js';
+import { OpRecords } from '../ops/records.js';
+import { OpStream } from '../ops/stream.js';
 import type { Policy } from '../policy/policy.js';
 import type { Counters } from '../spec/counters.js';
 import type { Arch, SWITCHES, SwitchName } from '../spec/knobs.js';
@@ -22,14 +22,16 @@ import {
 } from '../spec/page-view.js';
 import { PAGE_BYTES } from '../spec/units.js';
 import { argumentError, checkKeys, toBytes, toChoice, toInteger } from './arguments.js';
-import type { Backend, EngineKind } from './backend.js';
+import type { Backend, EngineKind, Mailbox } from './backend.js';
 import { readCounters } from './counters.js';
 import { createBackend, type EngineOptions, type ResolvedOptions, resolveOptions } from './create.js';
 import { GmemError } from './error.js';
 import { tagOutcome } from './expect.js';
 import { type CountRange, Gmem, gmemId, Vm } from './handles.js';
+import { mailboxOf } from './mailbox.js';
 import { PageView } from './pages.js';
 import { type RunOptions, type RunResult, runRecords } from './run.js';
+import { Stepper } from './stepper.js';
 
 /** Pages of one page view: 320 MiB of words. */
 const MAX_VIEW_PAGES = 2 ** 24;
@@ -52,9 +54,14 @@ export class Engine {
   readonly memoryBytes: number;
   readonly seed: number;
   #backend: Backend | undefined;
+  readonly #mailbox: Mailbox;
+  #stepper: Stepper | undefined;
   #running = false;
   readonly #builder = new OpBuilder();
   #outcomes = new OutcomeRecords(1);
+  /** Both over the mailbox: a single op is built where the engine reads it. */
+  readonly #oneOp: OpBuilder;
+  readonly #oneOutcome: OutcomeRecords;
 
   /** @internal Use `createEngine`. */
   constructor(options: ResolvedOptions) {
@@ -64,6 +71,9 @@ export class Engine {
     this.memoryBytes = options.backend.memoryBytes;
     this.seed = options.backend.seed;
     this.#backend = createBackend(options.engine, options.backend);
+    this.#mailbox = mailboxOf(this.#backend);
+    this.#oneOp = new OpBuilder(new OpStream(OpRecords.over(this.#mailbox.record)));
+    this.#oneOutcome = new OutcomeRecords(1, this.#mailbox.outcome);
   }
 
   /** Whether `close` was called. */
@@ -92,20 +102,44 @@ export class Engine {
   apply(op: OpInput): Outcome;
   apply(ops: readonly OpInput[]): Outcome[];
   apply(ops: OpInput | readonly OpInput[]): Outcome | Outcome[] {
+    return Array.isArray(ops) ? this.#applyAll(ops as readonly OpInput[]) : this.#applyOne(ops as OpInput);
+  }
+
+  #applyOne(op: OpInput): Outcome {
+    this.#idle();
+    const { records } = this.#oneOp.stream;
+    this.#oneOp.push(op);
+    // The mailbox has room for one op: the stream is empty between ops.
+    this.#oneOp.stream.clear();
+    this.#mailbox.step();
+    const name = records.opName(0);
+    return tagOutcome(this.#oneOutcome.decode(0, name), name);
+  }
+
+  #applyAll(ops: readonly OpInput[]): Outcome[] {
     const backend = this.#idle();
-    const builder = this.#builder;
-    const { records, notes } = builder.stream;
-    records.clear();
-    notes.clear();
-    const list = Array.isArray(ops) ? (ops as readonly OpInput[]) : [ops as OpInput];
-    for (const op of list) builder.push(op);
+    const { stream } = this.#builder;
+    stream.clear();
+    for (const op of ops) this.#builder.push(op);
+    const { records } = stream;
     if (this.#outcomes.capacity < records.length) this.#outcomes = new OutcomeRecords(records.length);
     backend.run(records.bytes, 0, records.length, this.#outcomes.bytes);
-    const outcomes = list.map((_, i) => {
+    return ops.map((_, i) => {
       const name = records.opName(i);
       return tagOutcome(this.#outcomes.decode(i, name), name);
     });
-    return Array.isArray(ops) ? outcomes : (outcomes[0] as Outcome);
+  }
+
+  /**
+   * The engine's stepper: single ops at the price of a call, without objects. Every call gives the same one.
+   */
+  stepper(): Stepper {
+    this.#open();
+    this.#stepper ??= new Stepper(() => {
+      this.#idle();
+      return this.#mailbox;
+    });
+    return this.#stepper;
   }
 
   /**

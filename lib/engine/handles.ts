@@ -5,9 +5,9 @@
  * Every method takes one object with the op's keys as in the op stream, and sizes as text too ("2MiB"); it gives a plain
  * Outcome, refused or not. `expectOk` turns a refusal into an exception.
  */
-import type { OpInputOf } from '../ops/builder.js';
+import type { OpInput, OpInputOf } from '../ops/builder.js';
 import type { Outcome } from '../ops/outcomes.js';
-import { type CREATE_FLAG, type KeySpec, OPS, type OpName } from '../spec/ops.js';
+import { type CREATE_FLAG, type KeySpec, OP_NAMES, OPS, type OpName } from '../spec/ops.js';
 import type { PageState } from '../spec/page-view.js';
 import { ORDER_1G, ORDER_2M, ORDER_4K } from '../spec/units.js';
 import { argumentError, checkKeys, type Size, toBytes } from './arguments.js';
@@ -31,18 +31,35 @@ export type OrderInput = number | '4K' | '2M' | '1G';
 
 const ORDER_NAMES: Readonly<Record<string, number>> = { '4K': ORDER_4K, '2M': ORDER_2M, '1G': ORDER_1G };
 
-/** Text and handles to the numbers the op stream wants; everything else is checked when the op is encoded. */
-function convertArguments(engine: Engine, op: OpName, args: unknown, known: string[]): Record<string, unknown> {
-  const specs: Record<string, KeySpec> = OPS[op];
-  const accepted = Object.keys(specs).filter((key) => !known.includes(key));
-  const converted: Record<string, unknown> = { ...checkKeys(op, args, accepted) };
-  for (const [key, value] of Object.entries(converted)) {
-    if (value === undefined) delete converted[key];
-    else if (specs[key]?.type === 'quantity') converted[key] = toBytes(`${op}: ${key}`, value);
-    else if (key === 'order' && typeof value === 'string') converted[key] = ORDER_NAMES[value] ?? value;
-    else if (value instanceof Gmem) converted[key] = gmemId(engine, value);
+/** The key that says which handle an op is of. */
+type HandleKey = 'vm' | 'gmem';
+
+const SPECS: Readonly<Record<OpName, Readonly<Record<string, KeySpec>>>> = OPS;
+/** Keys a method of a handle takes, by op. */
+const ACCEPTED = { vm: acceptedBut('vm'), gmem: acceptedBut('gmem') };
+
+function acceptedBut(known: HandleKey): Readonly<Record<string, readonly string[]>> {
+  return Object.fromEntries(OP_NAMES.map((op) => [op, Object.keys(OPS[op]).filter((key) => key !== known)]));
+}
+
+/**
+ * The op in its JSON shape. Text and handles become the numbers the op stream wants; everything else is checked when the op
+ * is encoded.
+ */
+function opOf(engine: Engine, op: OpName, known: HandleKey, id: number, args: unknown): OpInput {
+  const given = checkKeys(op, args, ACCEPTED[known][op] as readonly string[]);
+  const specs = SPECS[op];
+  const made: Record<string, unknown> = known === 'vm' ? { op, vm: id } : { op, gmem: id };
+  for (const key of Object.keys(given)) {
+    const value = given[key];
+    if (value === undefined) continue;
+    if (specs[key]?.type === 'quantity')
+      made[key] = Number.isSafeInteger(value) ? value : toBytes(`${op}: ${key}`, value);
+    else if (key === 'order' && typeof value === 'string') made[key] = ORDER_NAMES[value] ?? value;
+    else if (value instanceof Gmem) made[key] = gmemId(engine, value);
+    else made[key] = value;
   }
-  return converted;
+  return made as OpInput;
 }
 
 /** Options of `createGmem`. */
@@ -65,7 +82,7 @@ export class Vm {
   }
 
   #apply<N extends OpName>(op: N, args: unknown): Outcome<N> {
-    return this.engine.apply({ ...convertArguments(this.engine, op, args, ['vm']), op, vm: this.id } as never);
+    return this.engine.apply(opOf(this.engine, op, 'vm', this.id, args)) as Outcome<N>;
   }
 
   /**
@@ -76,9 +93,8 @@ export class Vm {
   createGmem(options: CreateGmemOptions): Gmem {
     const given = checkKeys('createGmem', options, ['size', 'flags', 'id']);
     const gmem = this.engine.gmem((given.id as number | undefined) ?? this.engine.freeGmemId());
-    const args = { size: given.size, ...(given.flags === undefined ? {} : { flags: given.flags }) };
-    const op = convertArguments(this.engine, 'create', args, ['vm', 'gmem']);
-    expectOk(this.engine.apply({ ...op, op: 'create', vm: this.id, gmem: gmem.id } as never));
+    const args = { gmem: gmem.id, size: given.size, flags: given.flags };
+    expectOk(this.engine.apply(opOf(this.engine, 'create', 'vm', this.id, args)));
     return gmem;
   }
 
@@ -166,7 +182,7 @@ export class Gmem {
   }
 
   #apply<N extends OpName>(op: N, args: unknown): Outcome<N> {
-    return this.engine.apply({ ...convertArguments(this.engine, op, args, ['gmem']), op, gmem: this.id } as never);
+    return this.engine.apply(opOf(this.engine, op, 'gmem', this.id, args)) as Outcome<N>;
   }
 
   /** Size of the open file in bytes; `undefined` when it is not open. */

@@ -7,7 +7,7 @@ import { OUTCOME_BYTES } from '../spec/outcomes.js';
 import { PAGE_ALL_BITS, type PageQuery } from '../spec/page-view.js';
 import { SIMD_CHOICES, SIMD_PATHS } from '../spec/simd.js';
 import { loadAddon } from './addon.js';
-import type { Backend, BackendOptions } from './backend.js';
+import type { Backend, BackendOptions, Mailbox } from './backend.js';
 import { GmemError } from './error.js';
 
 /** What native/addon/addon.cc exports. */
@@ -50,10 +50,9 @@ const abandoned = new FinalizationRegistry<{ addon: Addon; handle: number }>(({ 
 class NativeBackend implements Backend {
   readonly kind = 'native';
   readonly knownPageBits = PAGE_ALL_BITS;
+  readonly mailbox: Mailbox;
   readonly #addon: Addon;
   readonly #handle: number;
-  readonly #op: Uint8Array;
-  readonly #outcome: Uint8Array;
   #closed = false;
 
   constructor(addon: Addon, options: BackendOptions) {
@@ -70,18 +69,23 @@ class NativeBackend implements Backend {
       options.seed,
       SIMD_CHOICES.indexOf(options.simd ?? 'auto'),
     );
-    const mailbox = addon.mailbox(this.#handle);
-    this.#op = new Uint8Array(mailbox, 0, RECORD_BYTES);
-    this.#outcome = new Uint8Array(mailbox, RECORD_BYTES, OUTCOME_BYTES);
+    const memory = addon.mailbox(this.#handle);
+    const handle = this.#handle;
+    this.mailbox = {
+      record: new Uint8Array(memory, 0, RECORD_BYTES),
+      outcome: new Uint8Array(memory, RECORD_BYTES, OUTCOME_BYTES),
+      step: () => addon.step(handle),
+    };
     abandoned.register(this, { addon, handle: this.#handle }, this);
   }
 
   run(records: Uint8Array, first: number, count: number, outcomes: Uint8Array | null): void {
     if (count === 1) {
+      const { record, outcome } = this.mailbox;
       const at = first * RECORD_BYTES;
-      this.#op.set(records.subarray(at, at + RECORD_BYTES));
+      record.set(records.subarray(at, at + RECORD_BYTES));
       this.#addon.step(this.#handle);
-      outcomes?.set(this.#outcome);
+      outcomes?.set(outcome);
       return;
     }
     this.#addon.run(this.#handle, records, first, count, outcomes);

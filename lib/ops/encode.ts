@@ -111,12 +111,68 @@ export function encodeOp(op: object, problems: OpProblem[]): RecordFields | unde
   return problems.length === before ? fields : undefined;
 }
 
+/** How a plain op of one name is encoded in one pass over the keys it has. */
+interface Shortcut {
+  /** The fields when only required keys are given. */
+  readonly defaults: RecordFields;
+  readonly specs: ReadonlyMap<string, { readonly spec: KeySpec; readonly bit: number }>;
+  /** Bits of the required keys. */
+  readonly required: number;
+}
+
+/** By op name. A switch's values depend on another key: it goes the long way. */
+const SHORTCUTS: ReadonlyMap<unknown, Shortcut> = new Map(
+  OP_PLANS.filter(({ keys }) => keys.every(([, { type }]) => type !== 'switchValue')).map(({ name, kind, keys }) => {
+    const defaults = blankFields();
+    defaults.kind = kind;
+    let required = 0;
+    const specs = keys.map(([key, spec], position) => {
+      if ('default' in spec) encodeValue(spec, spec.default, defaults);
+      else required |= 1 << position;
+      return [key, { spec, bit: 1 << position }] as const;
+    });
+    return [name, { defaults, specs: new Map(specs), required }];
+  }),
+);
+
+/** `encodeOp` for the most common op: right, and without annotations. `undefined` for any other. */
+function encodePlain(op: object): RecordFields | undefined {
+  const given = op as Record<string, unknown>;
+  const shortcut = SHORTCUTS.get(given.op);
+  if (shortcut === undefined) return undefined;
+  const { defaults, specs } = shortcut;
+  const { kind, flags, vcpu, vm, gmem, arg, address, size, extra } = defaults;
+  const fields = { kind, flags, vcpu, vm, gmem, arg, address, size, extra };
+  let missing = shortcut.required;
+  let named = false;
+  for (const key of Object.keys(given)) {
+    if (key === 'op') {
+      named = true;
+      continue;
+    }
+    const value = given[key];
+    if (value === undefined) continue;
+    const known = specs.get(key);
+    if (known === undefined) return undefined;
+    const { spec } = known;
+    if ('flag' in spec) fields.flags &= ~FLAG[spec.flag];
+    if (encodeValue(spec, value, fields) !== undefined) return undefined;
+    missing &= ~known.bit;
+  }
+  return named && missing === 0 ? fields : undefined;
+}
+
 /**
  * Encodes an op and appends it, annotations included, to a stream.
  *
  * @returns false, and an untouched stream, when there was a problem.
  */
 export function appendOp(stream: OpStream, op: object, problems: OpProblem[]): boolean {
+  const plain = encodePlain(op);
+  if (plain !== undefined) {
+    stream.records.appendFields(plain);
+    return true;
+  }
   const fields = encodeOp(op, problems);
   if (fields === undefined) return false;
   const i = stream.records.appendFields(fields);

@@ -14,7 +14,7 @@ import {
 } from '../spec/outcomes.js';
 import { levelName } from '../spec/units.js';
 import { shown } from './problems.js';
-import { checkWithin, MAX_RECORDS } from './records.js';
+import { checkMemory, checkWithin, MAX_RECORDS } from './records.js';
 
 const F64_PER_OUTCOME = OUTCOME_BYTES / 8;
 const U16_PER_OUTCOME = OUTCOME_BYTES / 2;
@@ -44,14 +44,18 @@ export class OutcomeRecords {
   readonly #u16: Uint16Array;
   readonly #f64: Float64Array;
 
-  /** @throws GmemError `ERR_GMEM_ARGUMENT` for no capacity there can be. */
-  constructor(capacity: number) {
+  /**
+   * @param memory of the caller's, to use in place of fresh memory.
+   * @throws GmemError `ERR_GMEM_ARGUMENT` for no capacity there can be.
+   */
+  constructor(capacity: number, memory?: Uint8Array) {
     checkWithin('capacity', capacity, MAX_RECORDS);
-    const buffer = new ArrayBuffer(Math.max(1, capacity) * OUTCOME_BYTES);
+    const bytes = memory ?? new Uint8Array(Math.max(1, capacity) * OUTCOME_BYTES);
+    checkMemory(bytes, OUTCOME_BYTES, capacity);
     this.capacity = capacity;
-    this.bytes = new Uint8Array(buffer);
-    this.#u16 = new Uint16Array(buffer);
-    this.#f64 = new Float64Array(buffer);
+    this.bytes = bytes;
+    this.#u16 = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2);
+    this.#f64 = new Float64Array(bytes.buffer, bytes.byteOffset, bytes.length / 8);
   }
 
   /** Writes record `i`. Used by engines written in TypeScript. */
@@ -99,11 +103,14 @@ export class OutcomeRecords {
     if (exit === 'mmio') outcome.mmio = true;
     else if (exit !== 'none') outcome.exit = exit;
     const has = this.has(i);
-    outcomeValues(op).forEach((name, position) => {
-      if (((has >> position) & 1) === 0) return;
+    if (has === 0) return outcome as Outcome<N>;
+    const names = outcomeValues(op);
+    for (let position = 0; position < names.length; position += 1) {
+      if (((has >> position) & 1) === 0) continue;
+      const name = names[position] as OutcomeValue;
       const value = this.value(i, position);
       outcome[name] = name === 'level' ? levelName(value) : name === 'mixed' ? value !== 0 : value;
-    });
+    }
     return outcome as Outcome<N>;
   }
 }

@@ -5,6 +5,8 @@
 import { SWITCHES } from '../spec/knobs.js';
 import { FLAG, ID_LIMITS, type KeySpec, RECORD_BYTES } from '../spec/ops.js';
 import { OP_PLANS } from './encode.js';
+import { shown } from './problems.js';
+import type { RecordFields } from './records.js';
 
 const KINDS = OP_PLANS.length;
 const U32_PER_RECORD = RECORD_BYTES / 4;
@@ -53,6 +55,43 @@ function boundsOf(spec: Exclude<KeySpec, { flag: unknown }>): { min: number; max
   }
 }
 
+/** Whether these fields, straight from a caller, make a record that an encoder can have made. */
+export function isLegalRecord(
+  kind: number,
+  flags: number,
+  vcpu: number,
+  vm: number,
+  gmem: number,
+  arg: number,
+  a: number,
+  s: number,
+  x: number,
+): boolean {
+  const { address, size, extra } = quantity;
+  return (
+    within(kind, KINDS - 1) &&
+    within(flags, 255) &&
+    (flags & ~(flagBits[kind] as number)) === 0 &&
+    within(vcpu, integerMax.vcpu[kind] as number) &&
+    within(vm, integerMax.vm[kind] as number) &&
+    within(gmem, integerMax.gmem[kind] as number) &&
+    within(arg, integerMax.arg[kind] as number) &&
+    Number.isSafeInteger(a) &&
+    a >= (address.min[kind] as number) &&
+    a <= (address.max[kind] as number) &&
+    Number.isSafeInteger(s) &&
+    s >= (size.min[kind] as number) &&
+    s <= (size.max[kind] as number) &&
+    Number.isSafeInteger(x) &&
+    x >= (extra.min[kind] as number) &&
+    x <= (extra.max[kind] as number)
+  );
+}
+
+function within(value: number, most: number): boolean {
+  return Number.isInteger(value) && value >= 0 && value <= most;
+}
+
 /**
  * Finds the first record in [first, end) that no encoder makes.
  *
@@ -64,9 +103,9 @@ export function findBadRecord(
   first: number,
   end: number,
 ): { record: number; message: string } | undefined {
-  const u16 = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length >> 1);
-  const u32 = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2);
-  const f64 = new Float64Array(bytes.buffer, bytes.byteOffset, bytes.length >> 3);
+  const u16 = new Uint16Array(bytes.buffer, bytes.byteOffset, Math.floor(bytes.length / 2));
+  const u32 = new Uint32Array(bytes.buffer, bytes.byteOffset, Math.floor(bytes.length / 4));
+  const f64 = new Float64Array(bytes.buffer, bytes.byteOffset, Math.floor(bytes.length / 8));
   const { vcpu, vm, gmem, arg } = integerMax;
   const { address, size, extra } = quantity;
   for (let i = first; i < end; i += 1) {
@@ -95,32 +134,41 @@ export function findBadRecord(
     ) {
       continue;
     }
-    return { record: i, message: explain(bytes, u16, u32, f64, i) };
+    const fields = {
+      kind: head,
+      flags: bytes[i * RECORD_BYTES + 1] as number,
+      vcpu: u16[2 * u + 1] as number,
+      vm: u32[u + 1] as number,
+      gmem: u32[u + 2] as number,
+      arg: u32[u + 3] as number,
+      address: a,
+      size: s,
+      extra: x,
+    };
+    return { record: i, message: explainRecord(fields) };
   }
   return undefined;
 }
 
-function explain(bytes: Uint8Array, u16: Uint16Array, u32: Uint32Array, f64: Float64Array, i: number): string {
-  const kind = bytes[i * RECORD_BYTES] as number;
-  const plan = OP_PLANS[kind];
-  if (plan === undefined) return `kind: got ${kind}, accepted: 0 to ${KINDS - 1}`;
-  const flags = bytes[i * RECORD_BYTES + 1] as number;
-  if ((flags & ~(flagBits[kind] as number)) !== 0) {
-    return `flags: got ${flags}, accepted for ${plan.name}: bits of ${flagBits[kind]}`;
+/** What is wrong with fields that make no legal record, and what is accepted. */
+export function explainRecord(fields: RecordFields): string {
+  const { kind, flags } = fields;
+  const plan = within(kind, KINDS - 1) ? OP_PLANS[kind] : undefined;
+  if (plan === undefined) return `kind: got ${shown(kind)}, accepted: 0 to ${KINDS - 1}`;
+  if (!within(flags, 255) || (flags & ~(flagBits[kind] as number)) !== 0) {
+    return `flags: got ${shown(flags)}, accepted for ${plan.name}: bits of ${flagBits[kind]}`;
   }
-  const integers = { vcpu: u16[i * 20 + 1], vm: u32[i * 10 + 1], gmem: u32[i * 10 + 2], arg: u32[i * 10 + 3] };
   for (const field of ['vcpu', 'vm', 'gmem', 'arg'] as const) {
     const max = integerMax[field][kind] as number;
-    if ((integers[field] as number) > max) {
-      return `${field}: got ${integers[field]}, accepted for ${plan.name}: 0${max === 0 ? '' : ` to ${max}`}`;
+    if (!within(fields[field], max)) {
+      return `${field}: got ${shown(fields[field])}, accepted for ${plan.name}: 0${max === 0 ? '' : ` to ${max}`}`;
     }
   }
-  const numbers = { address: f64[i * 5 + 2], size: f64[i * 5 + 3], extra: f64[i * 5 + 4] };
   for (const field of ['address', 'size', 'extra'] as const) {
-    const value = numbers[field] as number;
+    const value = fields[field];
     const { min, max } = quantity[field];
-    if (!(value >= (min[kind] as number) && value <= (max[kind] as number) && Number.isInteger(value))) {
-      return `${field}: got ${value}, accepted for ${plan.name}: integers from ${min[kind]} to ${max[kind]}`;
+    if (!(Number.isInteger(value) && value >= (min[kind] as number) && value <= (max[kind] as number))) {
+      return `${field}: got ${shown(value)}, accepted for ${plan.name}: integers from ${min[kind]} to ${max[kind]}`;
     }
   }
   return `not a record of ${plan.name}`;

@@ -46,7 +46,15 @@ export class OpRecords {
     this.#f64 = new Float64Array(buffer);
   }
 
-  /** Wraps existing packed records (copied if not 8-byte aligned). */
+  /** Room for records in memory of the caller's: what is appended is written there, until more is appended than fits. */
+  static over(bytes: Uint8Array): OpRecords {
+    checkMemory(bytes, RECORD_BYTES, 1);
+    const records = new OpRecords(0);
+    records.#use(bytes);
+    return records;
+  }
+
+  /** Takes a copy of existing packed records. */
   static from(bytes: Uint8Array): OpRecords {
     if (!(bytes instanceof Uint8Array) || bytes.length % RECORD_BYTES !== 0) {
       throw new GmemError(
@@ -160,10 +168,15 @@ export class OpRecords {
   #resize(capacity: number): void {
     const bytes = new Uint8Array(capacity * RECORD_BYTES);
     bytes.set(this.#bytes.subarray(0, this.length * RECORD_BYTES));
+    this.#use(bytes);
+  }
+
+  #use(bytes: Uint8Array): void {
+    const { buffer, byteOffset, byteLength } = bytes;
     this.#bytes = bytes;
-    this.#u16 = new Uint16Array(bytes.buffer);
-    this.#u32 = new Uint32Array(bytes.buffer);
-    this.#f64 = new Float64Array(bytes.buffer);
+    this.#u16 = new Uint16Array(buffer, byteOffset, byteLength / 2);
+    this.#u32 = new Uint32Array(buffer, byteOffset, byteLength / 4);
+    this.#f64 = new Float64Array(buffer, byteOffset, byteLength / 8);
   }
 }
 
@@ -171,6 +184,16 @@ export class OpRecords {
 export function checkWithin(what: string, value: unknown, most: number): void {
   if (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= most) return;
   throw new GmemError('ERR_GMEM_ARGUMENT', `${what}: got ${shown(value)}, accepted: 0 to ${most}`);
+}
+
+/** Memory of the caller's for records: aligned for their doubles, whole ones, and at least `least`. */
+export function checkMemory(bytes: unknown, recordBytes: number, least: number): void {
+  const { length, byteOffset } = bytes instanceof Uint8Array ? bytes : { length: -1, byteOffset: 0 };
+  if (length >= least * recordBytes && length % recordBytes === 0 && byteOffset % 8 === 0) return;
+  throw new GmemError(
+    'ERR_GMEM_ARGUMENT',
+    `memory for records: accepted: a Uint8Array at a multiple of 8, of ${least} times ${recordBytes} bytes or more`,
+  );
 }
 
 export function blankFields(): RecordFields {

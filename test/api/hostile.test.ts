@@ -106,6 +106,7 @@ for (const kind of ENGINES) {
         ['vm', vm],
         ['gmem', gmem],
         ['view', view],
+        ['stepper', host.stepper()],
       ];
       for (const [name, target] of targets) {
         for (const method of methods(target)) {
@@ -118,6 +119,7 @@ for (const kind of ENGINES) {
           call(value, value);
           call(0, value);
           call(0, 0, value);
+          for (let i = 0; i < 9; i += 1) call(...Array.from({ length: 9 }, (_, at) => (at === i ? value : 0)));
           call({ gpa: value, size: value, offset: value, access: value, to: value, byte: value, order: value });
           call({ gpa: value, size: 4096 });
           call({ offset: value, size: 4096 });
@@ -205,7 +207,9 @@ test('records and outcomes', () => {
     for (const name of ['read', 'reserve', 'appendAll'] as const) {
       survives(`OpRecords ${name}`, () => records[name](value as never));
     }
+    survives('OpRecords.over', () => api.OpRecords.over(value as never));
     survives('OutcomeRecords', () => new api.OutcomeRecords(value as never));
+    survives('OutcomeRecords', () => new api.OutcomeRecords(1, value as never));
     survives('OutcomeRecords decode', () => outcomes.decode(value as never, 'touch'));
     survives('OutcomeRecords decode', () => outcomes.decode(0, value as never));
     survives('OpBuilder', () => new api.OpBuilder().push(value as never));
