@@ -6,7 +6,7 @@
  *
  * Runs before node_modules exists, so it uses node's own modules only.
  */
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { withLock } from './build-lock.mjs';
 import { buildNative, LOCK, requireTools } from './build-native.mjs';
@@ -49,8 +49,16 @@ function typescript() {
 withLock(
   LOCK,
   () => {
-    // NODE_ENV=production must not leave out the compiler.
-    if (!installed()) run('npm', 'ci', '--include=dev', '--no-audit', '--no-fund');
+    if (!installed()) {
+      // npm ci empties the folder first, and behind a link that is another checkout's.
+      const folder = lstatSync(path.join(ROOT, 'node_modules'), { throwIfNoEntry: false });
+      if (folder?.isSymbolicLink()) {
+        process.stderr.write('node_modules is a link and not what package-lock.json asks for: left as it is\n');
+      } else {
+        // NODE_ENV=production must not leave out the compiler.
+        run('npm', 'ci', '--include=dev', '--no-audit', '--no-fund');
+      }
+    }
     typescript();
     buildNative({ tests: process.argv.includes('--tests'), bench: process.argv.includes('--bench') });
   },
