@@ -7,6 +7,7 @@ import { verify } from '../../lib/reference/verify/verify.js';
 import { DESIGN_CORRUPTIONS, partsOf } from '../support/corruptions-designs.js';
 import { GUEST_CORRUPTIONS } from '../support/corruptions-guest.js';
 import { MEMORY_CORRUPTIONS } from '../support/corruptions-memory.js';
+import { TDX_CORRUPTIONS } from '../support/corruptions-tdx.js';
 import { parts } from '../support/healthy.js';
 
 describe('reference verify', () => {
@@ -18,7 +19,7 @@ describe('reference verify', () => {
     });
   }
 
-  for (const corruption of DESIGN_CORRUPTIONS) {
+  for (const corruption of [...DESIGN_CORRUPTIONS, ...TDX_CORRUPTIONS]) {
     test(`finds ${corruption.name} (designs)`, () => {
       const found = partsOf(corruption);
       assert.deepEqual(verify(found.state), []);

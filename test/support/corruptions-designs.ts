@@ -9,7 +9,7 @@ import { FRAME } from '../../lib/reference/frames.js';
 import { type Block, type GmemFile, LEAF } from '../../lib/reference/model.js';
 import { POOL_USE, type Pool } from '../../lib/reference/pool.js';
 import { State } from '../../lib/reference/state.js';
-import type { Knobs } from '../../lib/spec/knobs.js';
+import type { Arch, Knobs } from '../../lib/spec/knobs.js';
 import { GIANT, GIANT_MEMORY, hvo, natural, naturalGiant } from './rules/designs.js';
 import { HUGE, knobs, MiB, type Op, options, PAGE } from './run.js';
 
@@ -26,16 +26,16 @@ export interface DesignCorruption {
   readonly name: string;
   readonly policy: Partial<Knobs>;
   readonly memory?: number;
+  /** snp unless told. */
+  readonly arch?: Arch;
   readonly ops: readonly Op[];
   readonly expected: RegExp;
   readonly corrupt: (parts: Parts) => void;
 }
 
 /** Runs the ops on a pool of its policy and takes the engine apart. */
-export function partsOf({ policy, memory, ops }: DesignCorruption): Parts {
-  const state = new State(
-    options({ arch: 'snp', contents: false, knobs: knobs(policy), memoryBytes: memory ?? 64 * MiB }),
-  );
+export function partsOf({ policy, memory, ops, arch = 'snp' }: DesignCorruption): Parts {
+  const state = new State(options({ arch, contents: false, knobs: knobs(policy), memoryBytes: memory ?? 64 * MiB }));
   const stream = new OpStream();
   for (const op of ops) appendOp(stream, op, []);
   ops.forEach(({ op }, i) => void runOp(state, op, stream.records.read(i)));

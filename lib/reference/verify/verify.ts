@@ -31,8 +31,8 @@ export function verify(state: State): string[] {
   verifyRmp(state, owners, check);
   verifySlots(state, check);
   verifyPool(state, check);
-  verifyLeaves(state, check);
   verifySept(state, check);
+  verifyLeaves(state, check);
   verifyDeferred(state, check);
   verifyCounters(state, check);
   return problems;

@@ -1,5 +1,5 @@
 /**
- * The table: the rules of docs/semantics.md and docs/semantics-designs.md, by section.
+ * The table: the rules of docs/semantics.md, docs/semantics-designs.md and docs/semantics-tdx.md, by section.
  */
 import { accesses } from './accesses.js';
 import { attributes } from './attributes.js';
@@ -14,12 +14,16 @@ import { launch } from './launch.js';
 import { pins } from './pins.js';
 import { poison } from './poison.js';
 import { pools } from './pools.js';
+import { deferred, promotion } from './promotion.js';
 import { punch } from './punch.js';
 import { punchDesigns } from './punch-designs.js';
 import type { Rule } from './rule.js';
+import { selftests } from './selftests.js';
+import { sept } from './sept.js';
 import { shareability } from './shareability.js';
 import { slots } from './slots.js';
 import { splitMerge } from './split-merge.js';
+import { tdxLaunch } from './tdx-launch.js';
 import { vmemmap } from './vmemmap.js';
 
 export const RULES: { readonly [section: string]: readonly Rule[] } = {
@@ -42,4 +46,9 @@ export const RULES: { readonly [section: string]: readonly Rule[] } = {
   'splits and merges (17)': splitMerge,
   'convert in place (18)': convertInPlace,
   'the other punches, host leaves (19, 20)': punchDesigns,
+  'the launch of a TDX guest (22)': tdxLaunch,
+  'S-EPT (23)': sept,
+  'promotion (24)': promotion,
+  'deferred merges (25)': deferred,
+  "tables of the kernel's selftests": selftests,
 };
