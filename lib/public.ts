@@ -5,13 +5,14 @@
 import * as comparing from './compare/compare.js';
 import { COMPARE_SCHEMA, REPLAY_SCHEMA, type ResultsDocument } from './compare/results.js';
 import { argumentError, checkKeys, toBytes, toChoice, toInstance, toInteger, toText } from './engine/arguments.js';
-import { ENGINES } from './engine/create.js';
+import { ENGINES } from './engine/options.js';
 import * as jsonl from './ops/jsonl.js';
 import * as packed from './ops/packed.js';
 import { findBadRecord } from './ops/record-check.js';
 import * as sources from './ops/source.js';
 import { OpStream } from './ops/stream.js';
-import { REPORT_FORMATS, type ReportFormat, renderReport as render } from './report/formats.js';
+import { REPORT_FORMATS, type ReportFormat } from './report/formats.js';
+import { renderReport as render } from './report/render.js';
 import { ARCHES } from './spec/knobs.js';
 import { type Input, type InputOptions, openInput as open } from './trace/input.js';
 import { writeStream as write } from './trace/output.js';

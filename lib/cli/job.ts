@@ -5,7 +5,6 @@ import type { CompareInput, CompareOptions } from '../compare/compare.js';
 import { fileDigest } from '../compare/digest.js';
 import { isRun, type ResultsDocument } from '../compare/results.js';
 import { type Sweep, type SweepStep, settingOf, sweptDocument } from '../compare/sweep.js';
-import { readCostFile } from '../cost/file.js';
 import type { CostTable } from '../cost/table.js';
 import { openInput } from '../trace/input.js';
 import { EXIT, type ExitCode } from './exit.js';
@@ -23,7 +22,7 @@ export async function runJob(
   run: Runner,
   sweep?: Sweep,
 ): Promise<ExitCode> {
-  const costs = flags.cost === undefined ? undefined : await readCostFile(flags.cost);
+  const costs = flags.cost === undefined ? undefined : await (await import('../cost/file.js')).readCostFile(flags.cost);
   const interruption = onInterrupt(flags.quiet);
   const progress = progressLine(flags.progress, flags.quiet);
   const own = {

@@ -4,18 +4,24 @@
  */
 import { Command } from 'commander';
 import { PACKAGE } from '../version.js';
-import { calibrateCommand } from './calibrate.js';
-import { checkCommand } from './check.js';
-import { compareCommand } from './compare.js';
-import { conformCommand } from './conform.js';
-import { convertCommand } from './convert.js';
 import { EXIT, type ExitCode, reportError, UsageError } from './exit.js';
 import { unknownName } from './options.js';
 import { endWithStdout } from './output.js';
-import { policiesCommand } from './policies.js';
-import { replayCommand } from './replay.js';
-import { runCommand } from './run.js';
-import { versionCommand } from './version.js';
+
+type MakeCommand = (done: Done) => Command;
+
+/** Verbs in the order help shows them. A verb's code is loaded when it is used, or when all are described. */
+const VERBS: Readonly<Record<string, () => Promise<MakeCommand>>> = {
+  compare: async () => (await import('./compare.js')).compareCommand,
+  replay: async () => (await import('./replay.js')).replayCommand,
+  run: async () => (await import('./run.js')).runCommand,
+  check: async () => (await import('./check.js')).checkCommand,
+  convert: async () => (await import('./convert.js')).convertCommand,
+  conform: async () => (await import('./conform.js')).conformCommand,
+  calibrate: async () => (await import('./calibrate.js')).calibrateCommand,
+  policies: async () => (await import('./policies.js')).policiesCommand,
+  version: async () => (await import('./version.js')).versionCommand,
+};
 
 /** How a verb says its exit code. */
 export type Done = (code: ExitCode) => void;
@@ -25,17 +31,10 @@ async function main(args: readonly string[]): Promise<ExitCode> {
   const done: Done = (said) => {
     code = said;
   };
-  const verbs = [
-    compareCommand,
-    replayCommand,
-    runCommand,
-    checkCommand,
-    convertCommand,
-    conformCommand,
-    calibrateCommand,
-    policiesCommand,
-    versionCommand,
-  ].map((make) => make(done));
+  const first = args[0];
+  const names = Object.keys(VERBS);
+  const wanted = first !== undefined && names.includes(first) ? [first] : names;
+  const verbs = await Promise.all(wanted.map(async (name) => (await VERBS[name]?.())?.(done) as Command));
   const program = new Command('gmem')
     .description('Runs, measures and compares the designs for guest_memfd (gmem) on simulated guests.')
     .version(`${PACKAGE.name} ${PACKAGE.version}`, '-V, --version')
@@ -50,8 +49,6 @@ async function main(args: readonly string[]): Promise<ExitCode> {
     verb.exitOverride().showHelpAfterError(`(gmem ${verb.name()} --help says more)`);
     program.addCommand(verb);
   }
-  const first = args[0];
-  const names = verbs.map((verb) => verb.name());
   if (first === undefined) {
     process.stderr.write(program.helpInformation());
     return EXIT.usage;

@@ -3,7 +3,7 @@
  */
 import { Option } from 'commander';
 import type { Sweep } from '../compare/sweep.js';
-import { ENGINES } from '../engine/create.js';
+import { ENGINES } from '../engine/options.js';
 import { didYouMean } from '../ops/suggest.js';
 import { PRESET_NAMES } from '../policy/presets.js';
 import { REPORT_FORMATS, type ReportFormat } from '../report/formats.js';

@@ -6,7 +6,7 @@ import { mkdir, open, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { ResultsDocument } from '../compare/results.js';
 import { GmemError } from '../engine/error.js';
-import { DEFAULT_HTML_FILE, type ReportFormat, renderReport, reportFileName } from '../report/formats.js';
+import { DEFAULT_HTML_FILE, loadRenderer, type ReportFormat, reportFileName } from '../report/formats.js';
 import { reasonOf } from '../trace/source.js';
 import { EXIT, UsageError } from './exit.js';
 
@@ -77,16 +77,15 @@ async function probe(place: string, kind: 'file' | 'folder'): Promise<void> {
 export async function writeReports(targets: readonly Target[], document: ResultsDocument): Promise<string[]> {
   const files: string[] = [];
   for (const target of targets) {
+    const render = await loadRenderer(target.format);
     if (target.to === 'stdout') {
       const { isTTY, columns } = process.stdout;
       const color = isTTY === true && !process.env.NO_COLOR;
-      await writeOut(
-        renderReport(target.format, document, { color, width: isTTY ? Math.max(80, columns || 160) : 160 }),
-      );
+      await writeOut(render(document, { color, width: isTTY ? Math.max(80, columns || 160) : 160 }));
       continue;
     }
     const file = target.to === 'folder' ? path.join(target.path, reportFileName(target.format, document)) : target.path;
-    const text = renderReport(target.format, document);
+    const text = render(document);
     try {
       await mkdir(path.dirname(file), { recursive: true });
       await writeFile(file, text);

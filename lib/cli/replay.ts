@@ -1,7 +1,7 @@
 /** `gmem replay INPUT --policy P`: one policy over one input, with outcomes and verification. */
 import { Command, Option } from 'commander';
 import { replay } from '../compare/compare.js';
-import { ENGINES } from '../engine/create.js';
+import { ENGINES } from '../engine/options.js';
 import type { PolicyInput } from '../policy/policy.js';
 import { PRESET_NAMES, type PresetName } from '../policy/presets.js';
 import { UsageError } from './exit.js';

@@ -1,7 +1,7 @@
 /** `gmem version`: of the package, and with --json of what it runs on. */
 import { arch, cpus, release } from 'node:os';
 import { Command } from 'commander';
-import { ENGINES } from '../engine/create.js';
+import { ENGINES } from '../engine/options.js';
 import { PACKAGE } from '../version.js';
 import { EXIT } from './exit.js';
 import type { Done } from './main.js';

@@ -6,7 +6,8 @@ import { cpus, release, totalmem } from 'node:os';
 import { model } from '../cost/model.js';
 import { type CostTable, DEFAULT_COST_TABLE } from '../cost/table.js';
 import { readCounters } from '../engine/counters.js';
-import { createBackend, type ENGINES, resolveOptions } from '../engine/create.js';
+import { openBackend } from '../engine/open.js';
+import { type ENGINES, resolveOptions } from '../engine/options.js';
 import type { OpSource } from '../ops/source.js';
 import { type Policy, type PolicyInput, resolvePolicy, unsupportedReason } from '../policy/policy.js';
 import { PRESET_NAMES } from '../policy/presets.js';
@@ -166,7 +167,7 @@ async function runPolicy(
     contents: settings.contents,
     residentLimit: RESIDENT_LIMIT_BYTES,
   });
-  const backend = createBackend(engine, resolved.backend);
+  const backend = await openBackend(engine, resolved.backend);
   try {
     // The kernel does not say what it did: nothing to sample.
     const samples = engine === 'kvm' ? 0 : (options.samples ?? DEFAULT_SAMPLES);

@@ -40,7 +40,7 @@ export interface TraceFormat {
    * @param sizeBytes size of the content, when it is known beforehand.
    * @param settings `key.path=value` each, for a format with `takesSettings`.
    */
-  reader(file: string, sizeBytes?: number, settings?: readonly string[]): StreamReader;
+  reader(file: string, sizeBytes?: number, settings?: readonly string[]): StreamReader | Promise<StreamReader>;
   /** Keys of such a file can be set from outside. */
   readonly takesSettings?: true;
 }

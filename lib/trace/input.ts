@@ -60,7 +60,7 @@ export async function openInput(path: string, options: InputOptions = {}): Promi
     if ((options.settings ?? []).length > 0 && format.takesSettings !== true) {
       throw inputError(path, `has no settings: it is ${format.description}, accepted: a scenario`);
     }
-    const reader = format.reader(path, source.sizeBytes, options.settings);
+    const reader = await format.reader(path, source.sizeBytes, options.settings);
     for await (const chunk of source.chunks()) reader.push(chunk);
     ops = reader.finish();
     wishes = reader.wishes ?? {};

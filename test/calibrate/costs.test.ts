@@ -8,7 +8,7 @@ import { isRun } from '../../lib/compare/results.js';
 import { parseCostFile } from '../../lib/cost/file.js';
 import { DEFAULT_COST_TABLE } from '../../lib/cost/table.js';
 import { GmemError } from '../../lib/engine/error.js';
-import { renderReport } from '../../lib/report/formats.js';
+import { renderReport } from '../../lib/report/render.js';
 import { sample } from '../report/sample.js';
 import { figure, madeUp } from './made-up.js';
 

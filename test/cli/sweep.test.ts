@@ -4,7 +4,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { isRun, type ResultsDocument, rowName } from '../../lib/compare/results.js';
-import { renderReport } from '../../lib/report/formats.js';
+import { renderReport } from '../../lib/report/render.js';
 import { gmem } from './gmem.js';
 
 const POOL = fileURLToPath(new URL('../../../scenarios/shared-pool.yaml', import.meta.url));

@@ -3,13 +3,13 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { decodeOp } from '../../lib/ops/encode.js';
 import { gathered } from '../../lib/ops/source.js';
-import type { TraceFormat } from '../../lib/trace/format.js';
+import type { StreamReader, TraceFormat } from '../../lib/trace/format.js';
 import { FTRACE_FORMAT } from '../../lib/trace/ftrace.js';
 import { QEMU_FORMAT } from '../../lib/trace/qemu-log.js';
 import { problemsOf, takesOrRefuses } from '../support/input-error.js';
 
 function read(format: TraceFormat, text: string | Uint8Array): Record<string, unknown>[] {
-  const reader = format.reader('f.log');
+  const reader = format.reader('f.log') as StreamReader;
   reader.push(typeof text === 'string' ? Buffer.from(text) : text);
   const stream = gathered(reader.finish());
   return Array.from({ length: stream.length }, (_, i) => decodeOp(stream, i));
