@@ -36,6 +36,12 @@ class BlockWord {
   bool poisoned() const { return bits_ & kPoisoned; }
   bool ever_split() const { return bits_ & kEverSplit; }
   bool ever_merged() const { return bits_ & kEverMerged; }
+  // A 2M folio under a 2M leaf, without poison.
+  bool mapped_2m_folio() const {
+    return (bits_ & (kHeld | kLeaf2m | kPoisoned)) == (static_cast<uint64_t>(Held::k2m) | kLeaf2m);
+  }
+  // 4K folios, some perhaps under 4K leaves, without poison.
+  bool small_with_line() const { return (bits_ & (kHasLine | kPoisoned | kHugeHeld)) == kHasLine; }
   bool untouched() const { return bits_ == 0; }
   uint32_t line() const { return static_cast<uint32_t>(bits_ >> kLineShift) & kLineMask; }
   uint64_t pfn_block() const { return bits_ >> kPfnShift; }
@@ -65,6 +71,7 @@ class BlockWord {
 
  private:
   static constexpr uint64_t kHeld = 3;
+  static constexpr uint64_t kHugeHeld = 2;  // set in both forms of held that are huge
   static constexpr uint64_t kAllMarked = 4;
   static constexpr uint64_t kLeaf2m = 8;
   static constexpr uint64_t kHasLine = 16;

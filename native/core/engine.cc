@@ -39,6 +39,7 @@ Engine::Engine(const EngineOptions& options)
       in_place_(options.knobs.conversion == spec::Conversion::kInPlace),
       natural_(options.knobs.shared_order == spec::SharedOrder::kNatural),
       one_table_(natural_ && (options.arch == spec::Arch::kNone || options.arch == spec::Arch::kPkvm)),
+      prepares_every_fault_(snp_ && options.knobs.preparedness == spec::Preparedness::kNone),
       huge_order_(order_of(options.knobs.hugepages)),
       seed_(options.seed),
       simd_(*options.simd),
@@ -131,12 +132,6 @@ Vm& Engine::vm_record(uint32_t number) {
   std::unique_ptr<Vm>& vm = vms_[number];
   if (!vm) vm = std::make_unique<Vm>();
   return *vm;
-}
-
-Vm* Engine::live_vm(uint32_t number) {
-  if (number >= vms_.size()) return nullptr;
-  Vm& vm = vm_record(number);
-  return vm.destroyed ? nullptr : &vm;
 }
 
 File* Engine::open_file(uint32_t gmem) const { return gmem < files_by_id_.size() ? files_by_id_[gmem] : nullptr; }

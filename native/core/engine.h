@@ -142,13 +142,23 @@ class Engine {
   Errno fault_copy(Lane& lane, Slot& slot, Gfn gfn, bool map, Mapping& mapping);
   bool served_from_gmem(const File& file, bool to_private) const { return to_private || file.mmap || in_place_; }
   uint32_t mapping_order(const Slot& slot, const PageMap& pages, Index index) const;
-  bool get_folio(Lane& lane, File& file, Index index, bool early = true);
-  bool add_folio(Lane& lane, File& file, Index index, bool early);
+  bool get_folio(Lane& lane, File& file, Index index, bool early = true) {
+    Pfn pfn;
+    return find_folio(lane, file, index, pfn, early);
+  }
+  bool find_folio(Lane& lane, File& file, Index index, Pfn& pfn, bool early = true) {
+    return file.pages.find(index, pfn) || add_folio(lane, file, index, pfn, early);
+  }
+  bool add_folio(Lane& lane, File& file, Index index, Pfn& pfn, bool early);
   bool add_pool_folio(Lane& lane, File& file, Index index);
   bool wants_huge(const File& file, uint64_t block) const;
   bool get_copy(Lane& lane, File& file, Index index);
-  Errno prepare(Lane& lane, File& file, const Slot& slot, Index index, uint32_t order, bool hook);
-  Errno prepare_page(Lane& lane, File& file, const Slot& slot, Index index, bool hook);
+  Errno prepare(Lane& lane, File& file, const Slot& slot, Index index, uint32_t order, bool hook) {
+    return order == kOrder4k ? prepare_page(lane, file, slot, index, file.pages.pfn(index), hook)
+                             : prepare_huge(lane, file, slot, index, order, hook);
+  }
+  Errno prepare_page(Lane& lane, File& file, const Slot& slot, Index index, Pfn pfn, bool hook);
+  Errno prepare_huge(Lane& lane, File& file, const Slot& slot, Index index, uint32_t order, bool hook);
   bool block_ready(const File& file, uint64_t block, bool hook) const;
   bool prepared(const File& file, Index index) const;
   void prepare_early(Lane& lane, File& file, Run<Index> run);
@@ -157,7 +167,7 @@ class Engine {
   Errno prepare_error() const {
     return knobs_.prepare_errno == spec::PrepareErrno::kEFAULT ? spec::kEFAULT : spec::kEINVAL;
   }
-  void mark_page(Lane& lane, File& file, Index index);
+  void mark_page([[maybe_unused]] Lane& lane, File& file, Index index) { file.pages.mark(index); }
   uint32_t install_leaf(Lane& lane, File& file, Index index, uint32_t level, bool map);
   void zap(Lane& lane, PageMap& pages, Run<Index> run);
   void zap_block(Lane& lane, PageMap& pages, uint64_t block, const Bitmap512& mask);
@@ -260,7 +270,12 @@ class Engine {
   Bitmap512 rmp_bits(const File& file, uint64_t block, uint32_t bit) const;
 
   // Lookup. Ids are bounded by the callers' validation and checked again here.
-  Vm* live_vm(uint32_t vm);
+  Vm* live_vm(uint32_t number) {
+    if (number >= vms_.size()) return nullptr;
+    Vm* const vm = vms_[number].get();
+    if (vm == nullptr) [[unlikely]] return &vm_record(number);
+    return vm->destroyed ? nullptr : vm;
+  }
   File* open_file(uint32_t gmem) const;
   uint16_t asid_of(uint32_t vm) const { return static_cast<uint16_t>(vm + 1); }
   void count(spec::Counter counter, uint64_t n = 1) { lane_.count(counter, n); }
@@ -277,6 +292,7 @@ class Engine {
   const bool natural_;
   // natural on an arch whose guest table maps holes too: kind limits no mapping, a conversion zaps nothing.
   const bool one_table_;
+  const bool prepares_every_fault_;  // the hook is called whether or not the page is marked
   const uint32_t huge_order_;
   const uint32_t seed_;
   const SimdKernels& simd_;

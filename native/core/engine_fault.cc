@@ -27,18 +27,20 @@ Engine::Errno Engine::fault_gmem(Lane& lane, Slot& slot, Gfn gfn, bool to_privat
     return spec::kEFAULT;
   }
   const Index index = slot.index_of(gfn);
-  if (!get_folio(lane, file, index)) return spec::kENOMEM;
+  if (!find_folio(lane, file, index, mapping.pfn)) return spec::kENOMEM;
   if (file.pages.poisoned(index)) {
     mapping.exit = spec::Exit::kMemoryFault;
     return spec::kEHWPOISON;
   }
   mapping.order = mapping_order(slot, file.pages, index);
   const bool assigned = snp_ && to_private;
-  if (const Errno error = prepare(lane, file, slot, index, mapping.order, assigned); error != spec::kOk) {
+  const Errno error = mapping.order == kOrder4k
+                          ? prepare_page(lane, file, slot, index, mapping.pfn, assigned)
+                          : prepare_huge(lane, file, slot, index, mapping.order, assigned);
+  if (error != spec::kOk) {
     if (error == spec::kEFAULT) mapping.exit = spec::Exit::kMemoryFault;
     return error;
   }
-  mapping.pfn = file.pages.pfn(index);
   mapping.level = mapping.order;
   if (!in_place_ && mapping.level == kOrder2m && !slot.kinds.uniform(gfn.block())) mapping.level = kOrder4k;
   if (assigned) {
@@ -74,7 +76,15 @@ Engine::Errno Engine::fault(Lane& lane, Vm& vm, Slot* slot, Gfn gfn, bool to_pri
     mapping.exit = to_private ? spec::Exit::kMemoryFault : spec::Exit::kMmio;
     return to_private ? spec::kEFAULT : spec::kOk;
   }
-  if (served_from_gmem(*slot->file, to_private)) return fault_gmem(lane, *slot, gfn, to_private, map, mapping);
+  if (served_from_gmem(*slot->file, to_private)) {
+    // A leaf allows nothing that its page is not prepared for.
+    if (!(prepares_every_fault_ && to_private) &&
+        slot->file->pages.find_mapped(slot->index_of(gfn), mapping.pfn, mapping.order)) {
+      mapping.level = mapping.order;
+      return spec::kOk;
+    }
+    return fault_gmem(lane, *slot, gfn, to_private, map, mapping);
+  }
   return fault_copy(lane, *slot, gfn, map, mapping);
 }
 

@@ -50,16 +50,17 @@ bool Engine::add_pool_folio(Lane& lane, File& file, Index index) {
   return true;
 }
 
-[[gnu::noinline]] bool Engine::add_folio(Lane& lane, File& file, Index index, bool early) {
+// The folio of an absent page, and the page's frame.
+[[gnu::noinline]] bool Engine::add_folio(Lane& lane, File& file, Index index, Pfn& pfn, bool early) {
   const uint64_t block = index.block();
   if (knobs_.source == spec::Source::kPool) {
     if (!add_pool_folio(lane, file, index)) return false;
     const uint64_t pages = uint64_t{1} << huge_order_;
     const Index first{index.value & ~(pages - 1)};
     if (early) prepare_early(lane, file, {first, first + Pages{pages}});
+    pfn = file.pages.pfn(index);
     return true;
   }
-  Pfn pfn;
   if (wants_huge(file, block)) {
     if (frames_.take_block(Mobility::kUnmovable, pfn)) {
       file.pages.change(block).set_run(BlockWord::Held::k2m, pfn.block());
@@ -67,6 +68,7 @@ bool Engine::add_pool_folio(Lane& lane, File& file, Index index) {
       lane.hold(kBlockPages);
       if (in_place_ && !natural_ && !private_bits(file, block).all()) split_2m(lane, file, block);
       if (early) prepare_early(lane, file, {Index::of_block(block), Index::of_block(block + 1)});
+      pfn = pfn + Pages{index.in_block()};
       return true;
     }
     lane.count(Counter::kFallbacks);
@@ -81,10 +83,6 @@ bool Engine::add_pool_folio(Lane& lane, File& file, Index index) {
   lane.hold(1);
   if (early) prepare_early(lane, file, {index, index + Pages{1}});
   return true;
-}
-
-bool Engine::get_folio(Lane& lane, File& file, Index index, bool early) {
-  return file.pages.present(index) || add_folio(lane, file, index, early);
 }
 
 [[gnu::noinline]] bool Engine::get_copy(Lane& lane, File& file, Index index) {

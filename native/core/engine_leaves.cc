@@ -52,7 +52,7 @@ uint32_t Engine::install_leaf(Lane& lane, File& file, Index index, uint32_t leve
   Bitmap512 everything;
   everything.fill(true);
   if (level == kOrder2m) {
-    zap_block(lane, file.pages, block, everything);
+    if (file.pages.word(block).has_line()) zap_block(lane, file.pages, block, everything);
     file.pages.change(block).set_leaf_2m(true);
     lane.count(Counter::kFaults2m);
     return level;

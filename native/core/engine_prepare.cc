@@ -69,13 +69,6 @@ bool Engine::prepare_hook(Lane& lane, Pfn first, uint32_t pages, Gfn gfn, uint16
   return true;
 }
 
-void Engine::mark_page([[maybe_unused]] Lane& lane, File& file, Index index) {
-  if (file.pages.marked(index)) return;
-  const uint64_t block = index.block();
-  file.pages.lines().marked(file.pages.open_line(block)).set(index.in_block());
-  file.pages.tidy(block);
-}
-
 // All 512 pages marked and, where a conversion can part the two, assigned.
 bool Engine::block_ready(const File& file, uint64_t block, bool hook) const {
   if (file.pages.marked_count(block) != kBlockPages) return false;
@@ -93,12 +86,12 @@ bool Engine::prepared(const File& file, Index index) const {
   return !in_place_ && !page_private(file, file.slot_at(index), index);
 }
 
-Engine::Errno Engine::prepare_page(Lane& lane, File& file, const Slot& slot, Index index, bool hook) {
+// REQUIRES: `pfn` is the page's frame.
+Engine::Errno Engine::prepare_page(Lane& lane, File& file, const Slot& slot, Index index, Pfn pfn, bool hook) {
   const bool tracked = knobs_.preparedness != spec::Preparedness::kNone;
   const bool marked = file.pages.marked(index);
   if (marked && !hook) return spec::kOk;
   if (tracked && marked && (!in_place_ || prepared(file, index))) return spec::kOk;
-  const Pfn pfn = file.pages.pfn(index);
   if (!marked) {
     arena_.clear_page(pfn);
     lane.count(Counter::kPagesCleared);
@@ -109,8 +102,7 @@ Engine::Errno Engine::prepare_page(Lane& lane, File& file, const Slot& slot, Ind
 }
 
 // REQUIRES: the range of 2^order pages around the index lies in one folio.
-Engine::Errno Engine::prepare(Lane& lane, File& file, const Slot& slot, Index index, uint32_t order, bool hook) {
-  if (order == kOrder4k) return prepare_page(lane, file, slot, index, hook);
+Engine::Errno Engine::prepare_huge(Lane& lane, File& file, const Slot& slot, Index index, uint32_t order, bool hook) {
   const bool tracked = knobs_.preparedness != spec::Preparedness::kNone;
   const uint64_t blocks = uint64_t{1} << (order - kBlockShift);
   const uint64_t first = index.block() & ~(blocks - 1);

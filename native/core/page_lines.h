@@ -19,7 +19,14 @@ class PageLines {
   explicit PageLines(uint64_t lines)
       : present_(lines), marked_(lines), leaves_(lines), pfns_(lines), scattered_(lines) {}
 
-  uint32_t take() { return numbers_.take(); }
+  uint32_t take() {
+    const uint32_t line = numbers_.take();
+    present_.expect(line);
+    marked_.expect(line);
+    leaves_.expect(line);
+    pfns_.expect(line);
+    return line;
+  }
 
   // REQUIRES: no bit of the line is set.
   void give(uint32_t line) {
@@ -100,6 +107,7 @@ class PageLines {
   [[gnu::noinline]] void scatter(uint32_t line) {
     PfnRun& run = pfns_[line];
     const uint32_t number = scatters_.take();
+    scattered_.expect(number);
     for (uint32_t page = 0; page < kBlockPages; ++page) scattered_[number].of_page[page] = run.base + page;
     run.scatter = number + 1;
   }

@@ -35,7 +35,7 @@ class PageMap {
   // Block words are handed out for change through here, so that the touched regions are known.
   BlockWord& change(uint64_t block) {
     BlockWord& word = words_[block];
-    if (word.untouched() && !touched_regions_.test(block / kRegionBlocks)) touched_regions_.set(block / kRegionBlocks);
+    if (word.untouched() && !touched_regions_.test(block / kRegionBlocks)) [[unlikely]] touch_region(block);
     return word;
   }
 
@@ -52,6 +52,33 @@ class PageMap {
   bool marked(Index index) const {
     const BlockWord& word = words_[index.block()];
     return word.all_marked() || (word.has_line() && lines_->marked(word.line()).test(index.in_block()));
+  }
+  // The page's frame. Returns false when the page is absent.
+  bool find(Index index, Pfn& pfn_of_page) const {
+    const BlockWord word = words_[index.block()];
+    if (word.run()) {
+      pfn_of_page = Pfn::of_block(word.pfn_block(), index.in_block());
+      return true;
+    }
+    if (!word.has_line() || !lines_->present(word.line()).test(index.in_block())) return false;
+    pfn_of_page = lines_->pfn(word.line(), index.in_block());
+    return true;
+  }
+  // The page of a 4K or 2M folio under a leaf of that size, with no poison in its block: what nearly every access to a
+  // mapped page finds, by one or two loads. False for anything else, mapped or not. For maps whose leaves are to pages of
+  // their own.
+  bool find_mapped(Index index, Pfn& pfn_of_page, uint32_t& order) const {
+    const BlockWord word = words_[index.block()];
+    if (word.mapped_2m_folio()) {
+      order = kOrder2m;
+      pfn_of_page = Pfn::of_block(word.pfn_block(), index.in_block());
+      return true;
+    }
+    if (!word.small_with_line() || !lines_->leaves(word.line()).test(index.in_block())) return false;
+    order = kOrder4k;
+    pfn_of_page = word.run() ? Pfn::of_block(word.pfn_block(), index.in_block())
+                             : lines_->pfn(word.line(), index.in_block());
+    return true;
   }
   // Order of the leaf over the page, or -1.
   int leaf_order(Index index) const {
@@ -85,6 +112,15 @@ class PageMap {
   // Gives the line back if the word alone can say it all.
   void tidy(uint64_t block);
 
+  void mark(Index index) {
+    const BlockWord word = words_[index.block()];
+    if (word.all_marked()) return;
+    const uint32_t line = word.has_line() ? word.line() : make_line(index.block());
+    uint64_t& bits = lines_->marked(line).words[index.in_block() >> 6];
+    bits |= uint64_t{1} << (index.in_block() & 63);
+    // Only the last page of 64 can complete a block.
+    if (bits == ~uint64_t{0}) [[unlikely]] tidy(index.block());
+  }
   void mark_all(uint64_t block);
   void unmark(uint64_t block, const Bitmap512& pages);
 
@@ -119,6 +155,10 @@ class PageMap {
  private:
   static constexpr uint64_t kRegionPages = uint64_t{kRegionBlocks} * kBlockPages;
 
+  [[gnu::noinline]] void touch_region(uint64_t block) {
+    words_.expect(block);
+    touched_regions_.set(block / kRegionBlocks);
+  }
   [[gnu::noinline]] uint32_t make_line(uint64_t block);
 
   PageLines* lines_;
