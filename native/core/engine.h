@@ -158,6 +158,7 @@ class Engine {
                              : prepare_huge(lane, file, slot, index, order, hook);
   }
   Errno prepare_page(Lane& lane, File& file, const Slot& slot, Index index, Pfn pfn, bool hook);
+  Errno prepare_unmarked_block(Lane& lane, File& file, const Slot& slot, uint64_t block, bool hook);
   Errno prepare_huge(Lane& lane, File& file, const Slot& slot, Index index, uint32_t order, bool hook);
   bool block_ready(const File& file, uint64_t block, bool hook) const;
   bool prepared(const File& file, Index index) const;
@@ -273,7 +274,8 @@ class Engine {
   Vm* live_vm(uint32_t number) {
     if (number >= vms_.size()) return nullptr;
     Vm* const vm = vms_[number].get();
-    if (vm == nullptr) [[unlikely]] return &vm_record(number);
+    if (vm == nullptr) [[unlikely]]
+      return &vm_record(number);
     return vm->destroyed ? nullptr : vm;
   }
   File* open_file(uint32_t gmem) const;

@@ -32,11 +32,10 @@ Engine::Errno Engine::fault_gmem(Lane& lane, Slot& slot, Gfn gfn, bool to_privat
     mapping.exit = spec::Exit::kMemoryFault;
     return spec::kEHWPOISON;
   }
-  mapping.order = mapping_order(slot, file.pages, index);
+  mapping.order = file.pages.word(index.block()).huge() ? mapping_order(slot, file.pages, index) : kOrder4k;
   const bool assigned = snp_ && to_private;
-  const Errno error = mapping.order == kOrder4k
-                          ? prepare_page(lane, file, slot, index, mapping.pfn, assigned)
-                          : prepare_huge(lane, file, slot, index, mapping.order, assigned);
+  const Errno error = mapping.order == kOrder4k ? prepare_page(lane, file, slot, index, mapping.pfn, assigned)
+                                                : prepare_huge(lane, file, slot, index, mapping.order, assigned);
   if (error != spec::kOk) {
     if (error == spec::kEFAULT) mapping.exit = spec::Exit::kMemoryFault;
     return error;
@@ -44,13 +43,12 @@ Engine::Errno Engine::fault_gmem(Lane& lane, Slot& slot, Gfn gfn, bool to_privat
   mapping.level = mapping.order;
   if (!in_place_ && mapping.level == kOrder2m && !slot.kinds.uniform(gfn.block())) mapping.level = kOrder4k;
   if (assigned) {
-    RmpEntry entry;
-    if (!rmp_.lookup(mapping.pfn, entry) || !entry.assigned || entry.asid != asid_of(file.vm) || entry.gfn != gfn) {
+    const int rmp_order = rmp_.entry_order(mapping.pfn, gfn, asid_of(file.vm));
+    if (rmp_order < 0) {
       mapping.exit = spec::Exit::kRmpMismatch;
       return spec::kEFAULT;
     }
-    const uint32_t rmp_order = entry.huge ? kOrder2m : kOrder4k;
-    if (mapping.level > rmp_order) mapping.level = rmp_order;
+    if (mapping.level > static_cast<uint32_t>(rmp_order)) mapping.level = static_cast<uint32_t>(rmp_order);
   }
   mapping.level = install_leaf(lane, file, index, mapping.level, map);
   return spec::kOk;
@@ -97,9 +95,8 @@ Engine::Errno Engine::op_fault(Lane& lane, const spec::OpRecord& op, Outcome& ou
                             (op.flags & spec::kFlagNoMap) == 0, mapping);
   set_exit(out, mapping.exit);
   if (error != spec::kOk || mapping.exit == spec::Exit::kMmio) return error;
-  set_value(out, spec::kFaultPfn, static_cast<double>(mapping.pfn.value));
-  set_value(out, spec::kFaultOrder, mapping.order);
-  set_value(out, spec::kFaultLevel, mapping.level);
+  static_assert(spec::kFaultPfn == 0 && spec::kFaultOrder == 1 && spec::kFaultLevel == 2);
+  set_first_values(out, static_cast<double>(mapping.pfn.value), mapping.order, mapping.level);
   return spec::kOk;
 }
 

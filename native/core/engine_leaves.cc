@@ -49,16 +49,21 @@ uint32_t Engine::install_leaf(Lane& lane, File& file, Index index, uint32_t leve
     lane.count(Counter::kFaults4k);
     return level;
   }
-  Bitmap512 everything;
-  everything.fill(true);
+  const auto zap_all_of = [&](uint64_t of) {
+    Bitmap512 everything;
+    everything.fill(true);
+    zap_block(lane, file.pages, of, everything);
+  };
   if (level == kOrder2m) {
-    if (file.pages.word(block).has_line()) zap_block(lane, file.pages, block, everything);
+    // Not covered yet, so at most by 4K leaves, and those are in a line.
+    if (file.pages.word(block).has_line()) [[unlikely]]
+      zap_all_of(block);
     file.pages.change(block).set_leaf_2m(true);
     lane.count(Counter::kFaults2m);
     return level;
   }
   const uint64_t region = block / kRegionBlocks;
-  for (uint64_t i = 0; i < kRegionBlocks; ++i) zap_block(lane, file.pages, region * kRegionBlocks + i, everything);
+  for (uint64_t i = 0; i < kRegionBlocks; ++i) zap_all_of(region * kRegionBlocks + i);
   file.pages.change_region(region).leaf_1g = true;
   lane.count(Counter::kFaults1g);
   return level;

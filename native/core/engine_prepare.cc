@@ -93,7 +93,7 @@ Engine::Errno Engine::prepare_page(Lane& lane, File& file, const Slot& slot, Ind
   if (marked && !hook) return spec::kOk;
   if (tracked && marked && (!in_place_ || prepared(file, index))) return spec::kOk;
   if (!marked) {
-    arena_.clear_page(pfn);
+    if (arena_.enabled()) arena_.clear_page(pfn);
     lane.count(Counter::kPagesCleared);
   }
   if (hook && !prepare_hook(lane, pfn, 1, slot.gfn_of(index), asid_of(file.vm))) return prepare_error();
@@ -101,8 +101,23 @@ Engine::Errno Engine::prepare_page(Lane& lane, File& file, const Slot& slot, Ind
   return spec::kOk;
 }
 
+// The first fault of a 2M folio. REQUIRES: block_unmarked, and the folio holds the block.
+Engine::Errno Engine::prepare_unmarked_block(Lane& lane, File& file, const Slot& slot, uint64_t block, bool hook) {
+  const Pfn first = Pfn::of_block(file.pages.word(block).pfn_block());
+  if (arena_.enabled()) arena_.clear_block(first);
+  lane.count(Counter::kPagesCleared, kBlockPages);
+  if (hook && !prepare_hook(lane, first, kBlockPages, slot.gfn_of(Index::of_block(block)), asid_of(file.vm))) {
+    return prepare_error();
+  }
+  file.pages.change(block).set_all_marked(true);
+  return spec::kOk;
+}
+
 // REQUIRES: the range of 2^order pages around the index lies in one folio.
 Engine::Errno Engine::prepare_huge(Lane& lane, File& file, const Slot& slot, Index index, uint32_t order, bool hook) {
+  if (order == kOrder2m && file.pages.block_unmarked(index.block())) {
+    return prepare_unmarked_block(lane, file, slot, index.block(), hook);
+  }
   const bool tracked = knobs_.preparedness != spec::Preparedness::kNone;
   const uint64_t blocks = uint64_t{1} << (order - kBlockShift);
   const uint64_t first = index.block() & ~(blocks - 1);

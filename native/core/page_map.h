@@ -35,7 +35,8 @@ class PageMap {
   // Block words are handed out for change through here, so that the touched regions are known.
   BlockWord& change(uint64_t block) {
     BlockWord& word = words_[block];
-    if (word.untouched() && !touched_regions_.test(block / kRegionBlocks)) [[unlikely]] touch_region(block);
+    if (word.untouched() && !touched_regions_.test(block / kRegionBlocks)) [[unlikely]]
+      touch_region(block);
     return word;
   }
 
@@ -65,8 +66,8 @@ class PageMap {
     return true;
   }
   // The page of a 4K or 2M folio under a leaf of that size, with no poison in its block: what nearly every access to a
-  // mapped page finds, by one or two loads. False for anything else, mapped or not. For maps whose leaves are to pages of
-  // their own.
+  // mapped page finds, by one or two loads. False for anything else, mapped or not. For maps whose leaves are to pages
+  // of their own.
   bool find_mapped(Index index, Pfn& pfn_of_page, uint32_t& order) const {
     const BlockWord word = words_[index.block()];
     if (word.mapped_2m_folio()) {
@@ -76,8 +77,8 @@ class PageMap {
     }
     if (!word.small_with_line() || !lines_->leaves(word.line()).test(index.in_block())) return false;
     order = kOrder4k;
-    pfn_of_page = word.run() ? Pfn::of_block(word.pfn_block(), index.in_block())
-                             : lines_->pfn(word.line(), index.in_block());
+    pfn_of_page =
+        word.run() ? Pfn::of_block(word.pfn_block(), index.in_block()) : lines_->pfn(word.line(), index.in_block());
     return true;
   }
   // Order of the leaf over the page, or -1.
@@ -91,6 +92,11 @@ class PageMap {
   bool block_empty(uint64_t block) const {
     const BlockWord& word = words_[block];
     return !word.run() && (!word.has_line() || lines_->present(word.line()).none());
+  }
+  // No page is marked, and there is no line that says so.
+  bool block_unmarked(uint64_t block) const {
+    const BlockWord word = words_[block];
+    return !word.all_marked() && !word.has_line();
   }
   // Bits of the present, marked pages of a block.
   Bitmap512 present_bits(uint64_t block) const;
@@ -119,7 +125,8 @@ class PageMap {
     uint64_t& bits = lines_->marked(line).words[index.in_block() >> 6];
     bits |= uint64_t{1} << (index.in_block() & 63);
     // Only the last page of 64 can complete a block.
-    if (bits == ~uint64_t{0}) [[unlikely]] tidy(index.block());
+    if (bits == ~uint64_t{0}) [[unlikely]]
+      tidy(index.block());
   }
   void mark_all(uint64_t block);
   void unmark(uint64_t block, const Bitmap512& pages);

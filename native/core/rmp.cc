@@ -154,15 +154,6 @@ RmpCode Rmp::make_private_4k(Pfn pfn, Gfn gfn, uint16_t asid) {
   return RmpCode::kOk;
 }
 
-RmpCode Rmp::make_private_2m(Pfn first, Gfn gfn, uint16_t asid) {
-  const uint64_t block = first.block();
-  if (block >= blocks_ || first.in_block() != 0 || gfn.in_block() != 0) return RmpCode::kFailInput;
-  if (kind(words_[block]) == kLine) return RmpCode::kFailOverlap;
-  words_.expect(block);
-  words_[block] = kHuge | uint64_t{asid} << 4 | gfn.block() << 16;
-  return RmpCode::kOk;
-}
-
 RmpCode Rmp::make_shared_4k(Pfn pfn) {
   const uint64_t block = pfn.block();
   if (block >= blocks_) return RmpCode::kFailInput;

@@ -37,9 +37,28 @@ class Rmp {
   // A pfn beyond the table is an error, never "unassigned": returns false (the kernel's -EFAULT).
   bool lookup(Pfn pfn, RmpEntry& entry) const;
 
+  // Order of the page's entry, 0 or 9, where it is assigned to this guest at this gfn; else, and beyond the table, -1.
+  int entry_order(Pfn pfn, Gfn gfn, uint16_t asid) const {
+    if (pfn.block() >= blocks_) return -1;
+    const uint64_t word = words_[pfn.block()];
+    if (kind(word) == kHuge) {
+      const bool here = huge_asid(word) == asid && Gfn::of_block(payload(word), pfn.in_block()) == gfn;
+      return here ? static_cast<int>(kOrder2m) : -1;
+    }
+    if (kind(word) != kLine) return -1;
+    return owned_by(static_cast<uint32_t>(payload(word)), pfn.in_block(), gfn, asid) ? static_cast<int>(kOrder4k) : -1;
+  }
+
   // RMPUPDATE. A private entry starts out not validated.
   RmpCode make_private_4k(Pfn pfn, Gfn gfn, uint16_t asid);
-  RmpCode make_private_2m(Pfn first, Gfn gfn, uint16_t asid);
+  RmpCode make_private_2m(Pfn first, Gfn gfn, uint16_t asid) {
+    const uint64_t block = first.block();
+    if (block >= blocks_ || first.in_block() != 0 || gfn.in_block() != 0) return RmpCode::kFailInput;
+    if (kind(words_[block]) == kLine) return RmpCode::kFailOverlap;
+    words_.expect(block);
+    words_[block] = kHuge | uint64_t{asid} << 4 | gfn.block() << 16;
+    return RmpCode::kOk;
+  }
   RmpCode make_shared_4k(Pfn pfn);
   RmpCode make_shared_2m(Pfn first);
 
@@ -90,6 +109,16 @@ class Rmp {
   void close_line_if_empty(uint64_t block);
   void set_owner(uint32_t line, uint32_t in_block, Gfn gfn, uint16_t asid);
   void set_scattered_owner(uint32_t line, uint32_t in_block, Gfn gfn, uint16_t asid);
+  bool owned_by(uint32_t line, uint32_t in_block, Gfn gfn, uint16_t asid) const {
+    if (!assigned_[line].test(in_block)) return false;
+    const Owners& owners = owners_[line];
+    if (owners.form == Form::kRun) [[likely]] {
+      return owners.asid == asid && owners.base_gfn + in_block == gfn.value;
+    }
+    RmpEntry entry;
+    get_owner(line, in_block, entry);
+    return entry.asid == asid && entry.gfn == gfn;
+  }
   void get_owner(uint32_t line, uint32_t in_block, RmpEntry& entry) const;
   bool fits_narrow(uint32_t line) const;
   void narrow(uint32_t line);
