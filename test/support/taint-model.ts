@@ -3,7 +3,8 @@
  * file, once for the gmem page and once for the shared copy. It knows who may keep bytes and who must lose them
  * (docs/semantics.md sections 6 to 10, docs/semantics-designs.md sections 18 and 19), and nothing of frames, folios, marks or
  * leaves; which pages are present it is told where that decides (a conversion leaves nothing in an absent page, punch `keep`
- * leaves pages in the file). A quarter never written reads 0.
+ * leaves pages in the file), and which private pages of a TDX guest lost their mapping, as those are lost (docs/semantics-tdx.md
+ * section 23). A quarter never written reads 0.
  */
 import type { RecordFields } from '../../lib/ops/records.js';
 import type { Arch, Knobs } from '../../lib/spec/knobs.js';
@@ -49,6 +50,12 @@ interface Home {
   quarter: number;
 }
 
+/** A page of an open file. */
+export interface TaintPage {
+  readonly gmem: number;
+  readonly index: number;
+}
+
 /** Bytes an op says it moved, or pages it populated; 0 when it failed on its arguments. */
 export interface Answer {
   readonly ok: boolean;
@@ -87,6 +94,39 @@ export class TaintModel {
     return this.#quarters(fields, fields.size).map((home) => home && (home.bytes.get(home.quarter) ?? 0));
   }
 
+  /** The private pages with bytes that an op might unmap. */
+  mayUnmap(fields: RecordFields): TaintPage[] {
+    const { vm, gmem, address, size } = fields;
+    const from = address / PAGE_BYTES;
+    const to = (address + size) / PAGE_BYTES;
+    switch (nameOf(fields)) {
+      case 'bind': {
+        if (size !== 0) return [];
+        const slots = this.#slots.filter((slot) => slot.vm === vm && slot.slot === fields.arg);
+        return slots.flatMap((slot) => this.#privateHeld(slot, slot.gfn, slot.gfn + slot.pages));
+      }
+      case 'attributes':
+      case 'convert':
+        return this.#slots.filter((slot) => slot.vm === vm).flatMap((slot) => this.#privateHeld(slot, from, to));
+      case 'punch':
+      case 'split':
+      case 'merge': {
+        const slots = this.#slots.filter(({ file }) => file.open && file.id === gmem);
+        return slots.flatMap((slot) =>
+          this.#privateHeld(slot, slot.gfn + from - slot.index, slot.gfn + to - slot.index),
+        );
+      }
+      default:
+        return [];
+    }
+  }
+
+  /** TDX has removed the page from the guest: whoever reads it next sees zeros. */
+  lose({ gmem, index }: TaintPage): void {
+    const file = this.#open.get(gmem);
+    if (file !== undefined) forget(file.gmem, index, index + 1);
+  }
+
   /** Takes note of an op and its answer. */
   apply(fields: RecordFields, answer: Answer): void {
     switch (nameOf(fields)) {
@@ -103,6 +143,19 @@ export class TaintModel {
       default:
         if (answer.ok) this.#change(fields);
     }
+  }
+
+  #privateHeld(slot: TaintSlot, fromGfn: number, toGfn: number): TaintPage[] {
+    const { file } = slot;
+    const pages: TaintPage[] = [];
+    if (!file.open) return pages;
+    for (let gfn = Math.max(fromGfn, slot.gfn); gfn < Math.min(toGfn, slot.gfn + slot.pages); gfn += 1) {
+      const index = slot.index + gfn - slot.gfn;
+      const first = index * QUARTERS;
+      const held = [0, 1, 2, 3].some((quarter) => file.gmem.has(first + quarter));
+      if (held && this.isPrivate(slot.vm, gfn)) pages.push({ gmem: file.id, index });
+    }
+    return pages;
   }
 
   #change(fields: RecordFields): void {

@@ -70,10 +70,21 @@ export function randomTaint(
     open(run, guest);
     return guest;
   });
+  if (policy.arch === 'tdx') launchAll(random, run, guests);
   for (let i = 0; i < ops; i += 1) step(random, run, random.pick(guests));
   run.end();
   sums.checked += run.checked;
   sums.tainted += run.tainted;
+}
+
+/** A little is populated; nothing of a TDX guest runs before its launch is over. */
+function launchAll(random: Random, run: TaintedRun, guests: readonly Guest[]): void {
+  for (const guest of guests) {
+    const { page, pages } = range(random, guest);
+    const { vm, base } = guest;
+    run.taint('populate', { vm, gpa: (base + page) * PAGE_BYTES, size: pages * PAGE_BYTES });
+  }
+  for (const vm of new Set(guests.map((guest) => guest.vm))) run.run('finalize', { vm });
 }
 
 function areaPages({ unit }: Setting): number {
@@ -88,7 +99,7 @@ function open(run: TaintedRun, guest: Guest): void {
   if (!guest.setting.inPlace) return;
   guest.shared = [];
   const whole = { vm, gpa: base * PAGE_BYTES, size: pages * PAGE_BYTES };
-  run.run('convert', { ...whole, to: 'private', content: 'preserve' });
+  run.run('convert', { ...whole, to: 'private' });
 }
 
 function bind(run: TaintedRun, guest: Guest): void {
@@ -128,6 +139,11 @@ function convert(
 ): void {
   const back = toPrivate && guest.shared.length > 0 && random.chance(0.7) ? random.pick(guest.shared) : range;
   const content = random.pick(['unspecified', 'unspecified', 'zero', 'preserve']);
+  // A part of a huge folio does not turn shared while a TDX guest has it mapped.
+  if (guest.setting.arch === 'tdx' && !toPrivate && guest.bound && random.chance(0.7)) {
+    unbind(run, guest);
+    bind(run, guest);
+  }
   const at = { vm: guest.vm, gpa: (guest.base + back.page) * PAGE_BYTES, size: back.pages * PAGE_BYTES };
   const { ok } = run.run('convert', { ...at, to: toPrivate ? 'private' : 'shared', content });
   if (!ok) return;

@@ -6,12 +6,12 @@ import assert from 'node:assert/strict';
 import type { Backend } from '../../lib/engine/backend.js';
 import { type Outcome, OutcomeRecords } from '../../lib/ops/outcomes.js';
 import type { OpName } from '../../lib/spec/ops.js';
-import { NO_PFN } from '../../lib/spec/page-view.js';
+import { NO_PFN, PAGE_BIT, PAGE_VIEW, PAGE_VIEW_WORDS } from '../../lib/spec/page-view.js';
 import { PAGE_BYTES } from '../../lib/spec/units.js';
 import type { Engine } from './differential.js';
 import { type Keys, linesOf, nameOf, op, recordsOf } from './ops.js';
 import type { TestPolicy } from './policies.js';
-import { TaintModel } from './taint-model.js';
+import { TaintModel, type TaintPage } from './taint-model.js';
 
 const BYTES = 255;
 
@@ -23,6 +23,7 @@ export class TaintedRun {
   checked = 0;
   tainted = 0;
   readonly #backend: Backend;
+  readonly #tdx: boolean;
   readonly #log: string[] = [];
   readonly #writers: string[] = [];
   #next = 0;
@@ -30,6 +31,7 @@ export class TaintedRun {
   constructor(engine: Engine, policy: TestPolicy, memoryBytes: number) {
     const { knobs, arch } = policy;
     this.splitsPunched = knobs.punch === 'split';
+    this.#tdx = arch === 'tdx';
     const rest = { contents: true, seed: 0, residentLimitBytes: 2 ** 30 };
     this.#backend = engine.create({ knobs, arch, memoryBytes, ...rest });
     this.model = new TaintModel(knobs, arch, (gmem, index) => this.pfn(gmem, index) !== NO_PFN);
@@ -38,9 +40,11 @@ export class TaintedRun {
   run(name: OpName, keys: Keys = {}): Outcome {
     const fields = op(name, keys);
     const outcomes = new OutcomeRecords(1);
+    const mapped = this.#tdx ? this.model.mayUnmap(fields).filter((page) => this.#mapped(page)) : [];
     this.#backend.run(recordsOf([fields]).bytes, 0, 1, outcomes.bytes);
     const outcome = outcomes.decode(0, name);
     this.#log.push(...linesOf([fields]));
+    for (const page of mapped) if (!this.#mapped(page)) this.model.lose(page);
     if (name.endsWith('-read')) this.#check(fields, outcome);
     else this.model.apply(fields, { ok: outcome.ok && outcome.mmio !== true, done: outcome.done ?? 0 });
     return outcome;
@@ -58,6 +62,13 @@ export class TaintedRun {
     const words = new Uint32Array(5);
     assert.ok(this.#backend.pageView(gmem, index, 1, words));
     return words[0] as number;
+  }
+
+  /** The page has a leaf. */
+  #mapped({ gmem, index }: TaintPage): boolean {
+    const words = new Uint32Array(PAGE_VIEW_WORDS);
+    this.#backend.pageView(gmem, index, 1, words);
+    return ((words[PAGE_VIEW.bits] as number) & (PAGE_BIT.leaf4k | PAGE_BIT.leaf2m | PAGE_BIT.leaf1g)) !== 0;
   }
 
   /** Invariants at the end. */
