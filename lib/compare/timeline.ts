@@ -4,7 +4,7 @@
  */
 import type { Backend } from '../engine/backend.js';
 import type { OpChunk, OpSource } from '../ops/source.js';
-import { COUNTER_NAMES, type CounterName } from '../spec/counters.js';
+import { COUNTER_NAMES, type CounterName, liveLeaves } from '../spec/counters.js';
 import { ORDER_1G, ORDER_2M, pagesOf } from '../spec/units.js';
 import { TIMELINE_COLUMNS, type Timeline } from './results.js';
 
@@ -77,9 +77,9 @@ export class TimelineSampler {
       gmemPages,
       of('host_pages_end') - gmemPages,
       huge,
-      of('faults_4k') - of('zaps_4k'),
-      of('faults_2m') - of('zaps_2m'),
-      of('faults_1g') - of('zaps_1g'),
+      liveLeaves(of, '4k'),
+      liveLeaves(of, '2m'),
+      liveLeaves(of, '1g'),
       of('stranded_pages_end'),
     ];
   }

@@ -3,7 +3,7 @@
  * is the better one. Table and HTML draw the same columns; the explanation is of the counters they come from.
  */
 import type { RunResult } from '../compare/results.js';
-import { COUNTERS, type CounterName } from '../spec/counters.js';
+import { COUNTERS, type CounterName, type LeafSize, liveLeaves } from '../spec/counters.js';
 import { duration, grouped, pagesAsBytes, prefixed } from './format.js';
 
 export interface Column {
@@ -42,15 +42,15 @@ function counter(
 
 const inBytes = ' (counted in 4K pages, shown in bytes)';
 
-function leaves(size: '4k' | '2m' | '1g', title: string): Column {
+function leaves(size: LeafSize, title: string, aside = ''): Column {
   return {
     key: `leaves_${size}`,
     group: 'leaves',
     title,
     better: 'neither',
-    value: (run) => run.counters[`faults_${size}`] - run.counters[`zaps_${size}`],
+    value: (run) => liveLeaves((name) => run.counters[name], size),
     format: grouped,
-    explanation: `stage-2 leaves of ${title} live at the end: faults_${size} - zaps_${size}`,
+    explanation: `stage-2 leaves of ${title} live at the end: faults_${size} - zaps_${size}${aside}`,
   };
 }
 
@@ -67,11 +67,17 @@ export const COLUMNS: readonly Column[] = [
   counter('split_failed', 'splits', 'failed', 'less'),
   counter('merges_2m', 'merges', '2M', 'neither'),
   counter('merges_1g', 'merges', '1G', 'neither'),
+  counter('promotions', 'merges', 'promoted', 'neither'),
   counter('prepares', 'prepare', 'hooks', 'less'),
   counter('rmpupdate_4k', 'RMPUPDATE', '4K', 'less'),
   counter('rmpupdate_2m', 'RMPUPDATE', '2M', 'neither'),
   counter('rmpupdate_failed', 'RMPUPDATE', 'failed', 'less'),
   counter('psmash', 'RMP', 'psmash', 'less'),
+  counter('sept_add', 'S-EPT', 'added', 'neither'),
+  counter('sept_aug', 'S-EPT', 'augmented', 'less'),
+  counter('sept_demote', 'S-EPT', 'demoted', 'less'),
+  counter('sept_promote', 'S-EPT', 'promoted', 'neither'),
+  counter('sept_remove', 'S-EPT', 'removed', 'less'),
   counter('pages_cleared', 'cleared', 'bytes', 'less', pagesAsBytes, inBytes),
   counter('host_pages_peak', 'memory', 'peak', 'less', pagesAsBytes, inBytes),
   counter('shared_copy_pages_peak', 'memory', 'copies', 'less', pagesAsBytes, inBytes),
@@ -86,8 +92,8 @@ export const COLUMNS: readonly Column[] = [
     format: grouped,
     explanation: 'stage-2 leaves of any size removed: zaps_4k + zaps_2m + zaps_1g',
   },
-  leaves('4k', '4K'),
-  leaves('2m', '2M'),
+  leaves('4k', '4K', ' + 512 (sept_demote - sept_promote)'),
+  leaves('2m', '2M', ' - sept_demote + sept_promote'),
   leaves('1g', '1G'),
   {
     key: 'failed_ops',

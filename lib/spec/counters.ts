@@ -61,3 +61,13 @@ export const COUNTER_NAMES = Object.keys(COUNTERS) as CounterName[];
 
 /** Counter values by name, plus how often each errno was answered. */
 export type Counters = Record<CounterName, number> & { errors: Record<string, number> };
+
+/** Leaves of a size that a demotion in the S-EPT adds, and a promotion takes away. */
+const DEMOTION_ADDS = { '4k': 512, '2m': -1, '1g': 0 } as const;
+export type LeafSize = keyof typeof DEMOTION_ADDS;
+
+/** Stage-2 leaves of a size there are now (docs/semantics-tdx.md, section 23). */
+export function liveLeaves(of: (name: CounterName) => number, size: LeafSize): number {
+  const demotions = of('sept_demote') - of('sept_promote');
+  return of(`faults_${size}`) - of(`zaps_${size}`) + DEMOTION_ADDS[size] * demotions;
+}
