@@ -1,18 +1,20 @@
 /**
- * Native against reference: the same records, from the same state, and in the end the same counters; a figure of two engines
- * that did different work would be none.
+ * Native against reference, and for bare faults against native's own data structures in JavaScript: the same records, from the
+ * same state, and in the end the same counters; a figure of engines that did different work would be none.
  */
 import assert from 'node:assert/strict';
-import type { Backend } from '../lib/engine/backend.js';
+import type { Backend, BackendOptions } from '../lib/engine/backend.js';
 import { createBackend, resolveOptions } from '../lib/engine/create.js';
 import type { EngineOptions, OpRecords, PresetName } from '../lib/index.js';
 import { COUNTER_NAMES } from '../lib/spec/counters.js';
-import { FLAG } from '../lib/spec/ops.js';
+import { FLAG, RECORD_BYTES } from '../lib/spec/ops.js';
 import { PAGE_BIT, PAGE_VIEW, PAGE_VIEW_WORDS } from '../lib/spec/page-view.js';
 import { PAGE_BYTES } from '../lib/spec/units.js';
 import { measure, type Timing } from './measure.js';
+import { SameStructures } from './same-structures/engine.js';
 import { BLOCK_BYTES, converts, faults, furnish, GiB, scrambled } from './streams.js';
 
+type Runs = Pick<Backend, 'run' | 'counters' | 'errors' | 'close'>;
 type Work = (backend: Backend) => void;
 
 interface Pair {
@@ -24,6 +26,8 @@ interface Pair {
   readonly operation: string;
   readonly operations: number;
   readonly iterations: number;
+  /** Faults only, so that the third bar can run it. */
+  readonly bareFaults?: true;
   /** Made once; the records of both engines. */
   readonly streams: () => { readonly before: readonly OpRecords[]; readonly work: Work };
 }
@@ -34,6 +38,8 @@ export interface PairResult {
   readonly operations: number;
   readonly native: Timing;
   readonly reference: Timing;
+  /** Native's data structures in JavaScript (same-structures/engine.ts). */
+  readonly same_structures?: Timing;
   /** Medians: how many times the reference takes as long. */
   readonly ratio: number;
 }
@@ -75,7 +81,7 @@ const PLAIN_4K = { policy: 'mainline-6.18', arch: 'none', iterations: 5 } as con
 function boot2m(name: string, bytes: number, iterations: number): Pair {
   const operations = blocks(bytes);
   const streams = () => ({ before: [], work: run(inBlocks(operations)) });
-  return { ...SNP_2M, name, bytes, operation: '2M fault', operations, iterations, streams };
+  return { ...SNP_2M, name, bytes, operation: '2M fault', operations, iterations, streams, bareFaults: true };
 }
 
 export const PAIRS: readonly Pair[] = [
@@ -86,6 +92,7 @@ export const PAIRS: readonly Pair[] = [
     name: 'boot-4k-4g',
     bytes: 4 * GiB,
     operation: '4K fault, ascending',
+    bareFaults: true,
     operations: pages(4 * GiB),
     streams: () => ({ before: [], work: run(inPages(pages(4 * GiB))) }),
   },
@@ -94,6 +101,7 @@ export const PAIRS: readonly Pair[] = [
     name: 'fault-4k-random',
     bytes: 4 * GiB,
     operation: '4K fault, random over 4 GiB',
+    bareFaults: true,
     operations: 2 ** 18,
     streams: () => ({
       before: [],
@@ -105,6 +113,7 @@ export const PAIRS: readonly Pair[] = [
     name: 'refault-4k-hot',
     bytes: GiB,
     operation: 'refault within 16 MiB',
+    bareFaults: true,
     operations: 2 ** 20,
     streams: () => ({
       before: [inPages(4096)],
@@ -116,6 +125,7 @@ export const PAIRS: readonly Pair[] = [
     name: 'refault-4k-random',
     bytes: 4 * GiB,
     operation: 'refault, random over 4 GiB',
+    bareFaults: true,
     operations: 2 ** 20,
     streams: () => ({
       before: [inPages(pages(4 * GiB))],
@@ -170,8 +180,19 @@ export const PAIRS: readonly Pair[] = [
   },
 ];
 
+/** The third bar in the place of a backend; nothing is ever refused there. */
+function sameStructures(options: BackendOptions): Runs {
+  const engine = new SameStructures(options);
+  return {
+    run: (records, first, count) => engine.run(records.subarray(first * RECORD_BYTES), count),
+    counters: (into) => engine.counters(into),
+    errors: (into) => void into.fill(0),
+    close: () => undefined,
+  };
+}
+
 /** Every counter, then every errno count. */
-function figures(backend: Backend): Float64Array {
+function figures(backend: Runs): Float64Array {
   const values = new Float64Array(COUNTER_NAMES.length + 256);
   backend.counters(values.subarray(0, COUNTER_NAMES.length));
   backend.errors(values.subarray(COUNTER_NAMES.length));
@@ -187,12 +208,12 @@ export async function runPair(pair: Pair): Promise<PairResult> {
   const { before, work } = pair.streams();
   const setup = [furnish(pair.bytes), ...before];
   const seen: Float64Array[] = [];
-  const subjects = (['native', 'reference'] as const).map((engine) => {
+  const engines = ['native', 'reference', ...(pair.bareFaults ? (['same-structures'] as const) : [])] as const;
+  const subjects = engines.map((engine) => {
     const options = resolveOptions({
       policy: pair.policy,
       arch: pair.arch,
       memory: pair.bytes,
-      engine,
       contents: false,
     });
     let backend: Backend;
@@ -200,7 +221,10 @@ export async function runPair(pair: Pair): Promise<PairResult> {
       name: engine,
       before: () => {
         globalThis.gc?.(); // what the last engine left is not collected on this one's time
-        backend = createBackend(engine, options.backend);
+        backend =
+          engine === 'same-structures'
+            ? (sameStructures(options.backend) as Backend) // faults ask for `run` alone
+            : createBackend(engine, options.backend);
         for (const records of setup) run(records)(backend);
       },
       work: () => work(backend),
@@ -210,7 +234,7 @@ export async function runPair(pair: Pair): Promise<PairResult> {
       },
     };
   });
-  const [native, reference] = await measure(subjects, pair.operations, pair.iterations);
+  const [native, reference, same] = await measure(subjects, pair.operations, pair.iterations);
   for (const values of seen) {
     assert.deepEqual(values, seen[0], `${pair.name}: the engines' counters differ`);
     assert.ok(
@@ -220,5 +244,6 @@ export async function runPair(pair: Pair): Promise<PairResult> {
   }
   assert.ok(native !== undefined && reference !== undefined);
   const { name, operation, operations } = pair;
-  return { name, operation, operations, native, reference, ratio: reference.median_ns / native.median_ns };
+  const third = same === undefined ? {} : { same_structures: same };
+  return { name, operation, operations, native, reference, ...third, ratio: reference.median_ns / native.median_ns };
 }

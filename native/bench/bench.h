@@ -1,5 +1,6 @@
 // A very small benchmark runner. A benchmark sets its state up, then hands the part to be timed to Timer::measure, as
 // often as it has phases; each phase is a line of the table: nanoseconds an operation, the median over the repetitions.
+// A figure that is no time (bytes) is a line too.
 //
 //   gmem_core_bench [--json] [--repeat N] [part of a name ...]
 #pragma once
@@ -11,11 +12,14 @@
 
 namespace gmem::bench {
 
-// Nanoseconds an operation of one phase, one sample a repetition.
+enum class Unit : uint8_t { kNanoseconds, kBytes };
+
+// Nanoseconds an operation of one phase, or bytes; one sample a repetition.
 struct Phase {
   std::string name;
+  Unit unit = Unit::kNanoseconds;
   uint64_t operations = 0;
-  std::vector<double> samples_ns;
+  std::vector<double> samples;
 };
 
 class Timer {
@@ -26,8 +30,10 @@ class Timer {
     const auto begin = std::chrono::steady_clock::now();
     work();
     const auto end = std::chrono::steady_clock::now();
-    book(phase, operations, std::chrono::duration<double, std::nano>(end - begin).count());
+    book(phase, Unit::kNanoseconds, operations, std::chrono::duration<double, std::nano>(end - begin).count());
   }
+  // Books bytes, once a repetition.
+  void figure(const char* name, double bytes) { book(name, Unit::kBytes, 1, bytes); }
   // Ends a repetition: what was booked becomes a sample a phase. `keep` false: the warm-up.
   void finish_repetition(bool keep);
   const std::vector<Phase>& phases() const { return phases_; }
@@ -35,9 +41,9 @@ class Timer {
  private:
   struct Booked {
     uint64_t operations = 0;
-    double nanoseconds = 0;
+    double amount = 0;
   };
-  void book(const char* phase, uint64_t operations, double nanoseconds);
+  void book(const char* phase, Unit unit, uint64_t operations, double amount);
 
   std::vector<Phase> phases_;
   std::vector<Booked> booked_;

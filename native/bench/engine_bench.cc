@@ -1,17 +1,13 @@
-// Whole ops through Engine::run in batches, contents elided, no outcomes kept: what a replay does. Records are written
-// outside the timed part, in chunks, so that their making is not measured but their reading is.
-#include <cstdio>
-#include <cstdlib>
-#include <memory>
-#include <vector>
-
-#include "bench/bench.h"
-#include "core/engine.h"
-#include "test/host.h"
+// Whole ops through Engine::run in batches, contents elided, no outcomes kept: what a replay does.
+#include "bench/engine_ops.h"
 
 namespace gmem {
 namespace {
 
+using bench::fault_at;
+using bench::host_with_file;
+using bench::ranged;
+using bench::run_ops;
 using bench::scrambled;
 using bench::Timer;
 using spec::OpKind;
@@ -19,75 +15,6 @@ using test::Host;
 using test::k2M;
 using test::kGiB;
 using test::kPage;
-
-constexpr uint64_t kChunk = uint64_t{1} << 18;
-
-EngineOptions elided(const spec::Knobs& knobs, spec::Arch arch, double memory_bytes) {
-  EngineOptions options = test::options(knobs, arch, memory_bytes);
-  options.contents = false;
-  return options;
-}
-
-// A file of `size` at gpa 0; private from the start on snp.
-std::unique_ptr<Host> host_with_file(const spec::Knobs& knobs, spec::Arch arch, double size) {
-  auto host = std::make_unique<Host>(elided(knobs, arch, size));
-  constexpr double kSlot = 4096 * kGiB;
-  host->create(0, size);
-  for (uint32_t slot = 0; slot * kSlot < size; ++slot) {
-    const double first = slot * kSlot;
-    host->bind(slot, first, size - first < kSlot ? size - first : kSlot, 0, first);
-  }
-  return host;
-}
-
-// Times `total` ops that `make(i)` describes; every one of them must succeed.
-template <class Make>
-void run_ops(Timer& timer, Host& host, const char* phase, uint64_t total, Make make) {
-  std::vector<spec::OpRecord> records(total < kChunk ? total : kChunk);
-  for (uint64_t done = 0; done < total; done += records.size()) {
-    for (uint64_t i = 0; i < records.size(); ++i) records[i] = make(done + i);
-    timer.measure(phase, records.size(), [&] { host.engine.run(records.data(), records.size(), nullptr); });
-  }
-  double errors[Engine::kErrnos];
-  host.engine.errors(errors);
-  for (size_t i = 0; i < Engine::kErrnos; ++i) {
-    if (errors[i] == 0) continue;
-    std::fprintf(stderr, "%s: %.0f ops answered errno %zu\n", phase, errors[i], i);
-    std::exit(2);
-  }
-}
-
-spec::OpRecord fault_at(double gpa, bool to_private = true) {
-  spec::OpRecord op = Host::record(OpKind::kFault);
-  op.address = gpa;
-  op.flags = to_private ? spec::kFlagPrivate : 0;
-  return op;
-}
-
-spec::OpRecord ranged(OpKind kind, double address, double size, uint8_t flags = 0, uint32_t arg = 0) {
-  spec::OpRecord op = Host::record(kind);
-  op.address = address;
-  op.size = size;
-  op.flags = flags;
-  op.arg = arg;
-  return op;
-}
-
-void boot_2m(Timer& timer, double gib) {
-  const auto host = host_with_file(test::knobs_2m(), spec::Arch::kSnp, gib * kGiB);
-  const auto blocks = static_cast<uint64_t>(gib * 512);
-  run_ops(timer, *host, "2M fault, ascending", blocks,
-          [](uint64_t i) { return fault_at(static_cast<double>(i) * k2M); });
-  run_ops(timer, *host, "2M refault, ascending", blocks,
-          [](uint64_t i) { return fault_at(static_cast<double>(i) * k2M); });
-}
-
-BENCH(boot_2m_16g) { boot_2m(timer, 16); }
-BENCH(boot_2m_64g) { boot_2m(timer, 64); }
-BENCH(boot_2m_256g) { boot_2m(timer, 256); }
-BENCH(boot_2m_512g) { boot_2m(timer, 512); }
-BENCH(boot_2m_1t) { boot_2m(timer, 1024); }
-BENCH(boot_2m_4t) { boot_2m(timer, 4096); }
 
 constexpr uint32_t kBits64g = 24;
 constexpr uint64_t kPages64g = uint64_t{1} << kBits64g;

@@ -29,22 +29,22 @@ double percentile(std::vector<double> samples, double part) {
 
 Registration::Registration(const char* name, Body body) { benchmarks().push_back({name, body}); }
 
-void Timer::book(const char* phase, uint64_t operations, double nanoseconds) {
+void Timer::book(const char* phase, Unit unit, uint64_t operations, double amount) {
   size_t i = 0;
   while (i < phases_.size() && phases_[i].name != phase) ++i;
   if (i == phases_.size()) {
-    phases_.push_back({phase, 0, {}});
+    phases_.push_back({phase, unit, 0, {}});
     booked_.emplace_back();
   }
   booked_[i].operations += operations;
-  booked_[i].nanoseconds += nanoseconds;
+  booked_[i].amount += amount;
 }
 
 void Timer::finish_repetition(bool keep) {
   for (size_t i = 0; i < booked_.size(); ++i) {
     if (keep && booked_[i].operations > 0) {
       phases_[i].operations = booked_[i].operations;
-      phases_[i].samples_ns.push_back(booked_[i].nanoseconds / static_cast<double>(booked_[i].operations));
+      phases_[i].samples.push_back(booked_[i].amount / static_cast<double>(booked_[i].operations));
     }
     booked_[i] = Booked{};
   }
@@ -63,8 +63,7 @@ int run_all(int argc, char** argv) {
       parts.push_back(argv[i]);
     }
   }
-  std::printf(json ? "[" : "%-58s %12s %10s %10s %10s\n", "benchmark", "operations", "median ns", "least ns",
-              "most ns");
+  std::printf(json ? "[" : "%-78s %12s %12s %12s %12s\n", "benchmark", "operations", "median", "least", "most");
   bool first = true;
   for (const Benchmark& benchmark : benchmarks()) {
     bool wanted = parts.empty();
@@ -76,16 +75,17 @@ int run_all(int argc, char** argv) {
       timer.finish_repetition(repetition > 0);
     }
     for (const Phase& phase : timer.phases()) {
-      const double median = percentile(phase.samples_ns, 0.5);
-      const double least = percentile(phase.samples_ns, 0);
-      const double most = percentile(phase.samples_ns, 1);
+      const char* unit = phase.unit == Unit::kBytes ? "bytes" : "ns";
+      const double median = percentile(phase.samples, 0.5);
+      const double least = percentile(phase.samples, 0);
+      const double most = percentile(phase.samples, 1);
       const std::string name = std::string(benchmark.name) + ": " + phase.name;
       const auto operations = static_cast<unsigned long long>(phase.operations);
       if (json) {
-        std::printf("%s\n{\"name\":\"%s\",\"operations\":%llu,\"median_ns\":%.4f,\"least_ns\":%.4f,\"most_ns\":%.4f}",
-                    first ? "" : ",", name.c_str(), operations, median, least, most);
+        std::printf("%s\n{\"name\":\"%s\",\"operations\":%llu,\"median_%s\":%.4f,\"least_%s\":%.4f,\"most_%s\":%.4f}",
+                    first ? "" : ",", name.c_str(), operations, unit, median, unit, least, unit, most);
       } else {
-        std::printf("%-58s %12llu %10.2f %10.2f %10.2f\n", name.c_str(), operations, median, least, most);
+        std::printf("%-78s %12llu %12.2f %12.2f %12.2f %s\n", name.c_str(), operations, median, least, most, unit);
         std::fflush(stdout);
       }
       first = false;
