@@ -11,6 +11,7 @@
 
 #include "core/bitmap512.h"
 #include "core/simd.h"
+#include "core/sync.h"
 #include "core/units.h"
 #include "core/virtual_array.h"
 
@@ -24,8 +25,8 @@ class Arena {
   bool enabled() const { return enabled_; }
 
   // Makes the frames read as zero. A whole block is cleared past the caches: it is as large as a core's own cache, and
-  // nobody reads it at once.
-  void clear_page(Pfn pfn);
+  // nobody reads it at once. `beside`: other lanes may be at work on other frames of the block.
+  void clear_page(Pfn pfn, bool beside = false);
   void clear_block(Pfn first);
   // Makes the frame read kScrambled, what a conversion leaves where nobody asked for more.
   void scramble_page(Pfn pfn);
@@ -36,6 +37,13 @@ class Arena {
   // Sets `bytes` bytes from `offset` in the frame. Returns false when that would exceed the resident limit. The first
   // write to a frame of a 2M folio asks the machine for one 2M page behind the whole folio.
   bool write(Pfn pfn, uint32_t offset, uint32_t bytes, uint8_t value, bool huge_folio);
+  // The same beside other lanes, which are not at work on this frame. A frame that gets resident is counted in `fresh`,
+  // for the caller to tell (became_resident); without `may_get_resident` the answer is false for such a frame.
+  bool write_beside(Pfn pfn, uint32_t offset, uint32_t bytes, uint8_t value, bool huge_folio, bool may_get_resident,
+                    uint64_t& fresh);
+  void became_resident(uint64_t pages) { written_pages_ += pages; }
+  // Frames that may still become resident.
+  uint64_t room_pages() const { return written_pages_ < limit_pages_ ? limit_pages_ - written_pages_ : 0; }
   // True when all of them are equal; then `value` is what they are.
   bool read_uniform(Pfn pfn, uint32_t offset, uint32_t bytes, uint8_t& value) const;
 
@@ -51,7 +59,10 @@ class Arena {
     uint8_t bytes[kPageBytes];
   };
 
+  static bool test_beside(const Bitmap512& bits, uint32_t i) { return load_shared(bits.words[i >> 6]) >> (i & 63) & 1; }
   void unscramble(Pfn pfn);
+  void unscramble_beside(Pfn pfn);
+  void advise(uint64_t block, const Bitmap512& written);
 
   bool enabled_;
   uint64_t limit_pages_;

@@ -6,6 +6,7 @@
 #include <bit>
 #include <cstdint>
 
+#include "core/sync.h"
 #include "core/virtual_array.h"
 
 namespace gmem {
@@ -44,6 +45,15 @@ class BitTree {
     word &= ~(uint64_t{1} << (i & 63));
     if (word == 0) clear_above(i >> 6);
   }
+
+  // The same where several lanes set members and none is cleared; what first and next say is right once they are done.
+  void set_shared(uint64_t i) {
+    for (uint32_t level = 0; level < levels_; ++level) {
+      if (set_bits_shared(words_[first_word_[level] + (i >> 6)], uint64_t{1} << (i & 63)) != 0) return;
+      i >>= 6;
+    }
+  }
+  bool test_shared(uint64_t i) const { return (load_shared(words_[i >> 6]) >> (i & 63)) & 1; }
 
   // Lowest member, or kNone.
   uint64_t first() const {

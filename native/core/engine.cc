@@ -58,28 +58,35 @@ void Engine::run(const spec::OpRecord* ops, uint64_t count_of_ops, spec::Outcome
   Outcome scratch{};
   for (uint64_t i = 0; i < count_of_ops; ++i) {
     Outcome& out = outcomes != nullptr ? outcomes[i] : scratch;
-    if (outcomes != nullptr) {
-      out = Outcome{};
-    } else {
-      out.exit = 0;  // all that anyone reads of it
-    }
-    const Errno error = dispatch(ops[i], out);
-    if (error != spec::kOk) {
-      out.errno_number = error;
-      ++lane_.errors[error];
-    }
-    if (out.exit != 0) count(spec::Counter::kExits);
+    run_one(lane_, ops[i], out, outcomes != nullptr);
     if (knobs_.metadata != spec::Metadata::kStructPage) note_metadata();
   }
 }
 
-Engine::Errno Engine::dispatch(const spec::OpRecord& op, Outcome& out) {
+// `kept`: somebody looks at the outcome.
+void Engine::run_one(Lane& lane, const spec::OpRecord& op, Outcome& out, bool kept) {
+  if (kept) {
+    out = Outcome{};
+  } else {
+    out.exit = 0;  // all that is read of it here
+  }
+  const Errno error = dispatch(lane, op, out);
+  if (lane.stop != Lane::Stop::kNo) [[unlikely]]
+    return;
+  if (error != spec::kOk) {
+    out.errno_number = error;
+    ++lane.errors[error];
+  }
+  if (out.exit != 0) lane.count(spec::Counter::kExits);
+}
+
+Engine::Errno Engine::dispatch(Lane& lane, const spec::OpRecord& op, Outcome& out) {
   using spec::OpKind;
   switch (static_cast<OpKind>(op.kind)) {
     case OpKind::kTouch:
-      return op_touch(lane_, op, out);
+      return op_touch(lane, op, out);
     case OpKind::kFault:
-      return op_fault(lane_, op, out);
+      return op_fault(lane, op, out);
     case OpKind::kConvert:
       return op_convert(op, out);
     case OpKind::kPunch:
@@ -99,9 +106,9 @@ Engine::Errno Engine::dispatch(const spec::OpRecord& op, Outcome& out) {
     case OpKind::kAttributes:
       return op_attributes(op);
     case OpKind::kGuestWrite:
-      return op_guest_access(lane_, op, true, out);
+      return op_guest_access(lane, op, true, out);
     case OpKind::kGuestRead:
-      return op_guest_access(lane_, op, false, out);
+      return op_guest_access(lane, op, false, out);
     case OpKind::kHostWrite:
       return op_host_access(op, true, out);
     case OpKind::kHostRead:

@@ -6,6 +6,7 @@
 // `create` and `bind`, which is their ENOMEM.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -24,6 +25,7 @@
 #include "core/rmp.h"
 #include "core/simd.h"
 #include "core/units.h"
+#include "core/vcpus.h"
 #include "spec.gen.h"
 
 namespace gmem {
@@ -46,6 +48,8 @@ struct PageQuery {
   uint32_t any = 0;
 };
 
+class BlockLock;
+
 class Engine {
  public:
   // Throws std::bad_alloc when the address space does not allow this much host memory.
@@ -53,6 +57,13 @@ class Engine {
 
   // Runs `count` ops; outcome i goes to outcomes[i] unless `outcomes` is null.
   void run(const spec::OpRecord* ops, uint64_t count, spec::OutcomeRecord* outcomes);
+
+  // The same on `threads` threads, 1 to kMostVcpuThreads, the caller's being one, until `control` says to end. Returns
+  // how many ops ran: all of them, or, told to end, those before the op it was in and maybe some that other lanes had
+  // gone ahead with. Throws std::system_error when the machine gives no more threads; then nothing ran.
+  uint64_t run_on_vcpus(const spec::OpRecord* ops, uint64_t count, spec::OutcomeRecord* outcomes, uint32_t threads,
+                        RunControl& control);
+  VcpuFigures vcpu_figures() const;
 
   void counters(double* into) const;  // spec::kCounters values
   void errors(double* into) const;    // kErrnos values
@@ -92,7 +103,22 @@ class Engine {
     }
   };
 
-  Errno dispatch(const spec::OpRecord& op, Outcome& out);
+  static constexpr int64_t kPagesBetweenLooks = 64;  // at Lane::interrupted, in ops of many pages; a power of two
+
+  void run_one(Lane& lane, const spec::OpRecord& op, Outcome& out, bool kept);
+  Errno dispatch(Lane& lane, const spec::OpRecord& op, Outcome& out);
+
+  // vCPU threads.
+  struct Epoch;
+  Epoch survey(const spec::OpRecord* ops, uint64_t first, uint64_t count, Outcome* outcomes) const;
+  uint64_t absent_pages() const;
+  uint32_t reserve_at_once() const;
+  uint64_t run_share(Lane& lane, const Epoch& epoch, uint64_t& ran);
+  uint64_t run_beside(const Epoch& epoch);
+  uint64_t run_alone(const spec::OpRecord* ops, uint64_t first, uint64_t end, Outcome* outcomes);
+  ShardedLock* exclusive_lock(const spec::OpRecord& op);
+  void settle();
+  void muster(uint32_t threads);
 
   // Sections 2 and 4: objects.
   Errno op_create(const spec::OpRecord& op);
@@ -150,6 +176,12 @@ class Engine {
     return file.pages.find(index, pfn) || add_folio(lane, file, index, pfn, early);
   }
   bool add_folio(Lane& lane, File& file, Index index, Pfn& pfn, bool early);
+  // The aligned range of indexes that may be one folio, by number: what a lane locks.
+  uint64_t folio_range(Index index) const { return index.value >> std::max(huge_order_, kOrder2m); }
+  ShardedLock* scheme_lock(const File& file) const;
+  bool take_page(Lane& lane, Mobility mobility, Pfn& pfn);
+  bool take_block(Lane& lane, Mobility mobility, Pfn& first);
+  bool take_huge_page(Lane& lane, File& file, Pfn& first);
   bool add_pool_folio(Lane& lane, File& file, Index index);
   bool wants_huge(const File& file, uint64_t block) const;
   bool get_copy(Lane& lane, File& file, Index index);
@@ -162,13 +194,14 @@ class Engine {
   Errno prepare_huge(Lane& lane, File& file, const Slot& slot, Index index, uint32_t order, bool hook);
   bool block_ready(const File& file, uint64_t block, bool hook) const;
   bool prepared(const File& file, Index index) const;
+  bool prepared_beside(Lane& lane, const File& file, Index index) const;
   void prepare_early(Lane& lane, File& file, Run<Index> run);
   bool prepare_hook(Lane& lane, Pfn first, uint32_t pages, Gfn gfn, uint16_t asid);
   bool hook_block(Lane& lane, Pfn first, uint32_t pages, Gfn gfn, uint16_t asid);
   Errno prepare_error() const {
     return knobs_.prepare_errno == spec::PrepareErrno::kEFAULT ? spec::kEFAULT : spec::kEINVAL;
   }
-  void mark_page([[maybe_unused]] Lane& lane, File& file, Index index) { file.pages.mark(index); }
+  void mark_page(File& file, Index index) { file.pages.mark(index); }
   uint32_t install_leaf(Lane& lane, File& file, Index index, uint32_t level, bool map);
   void zap(Lane& lane, PageMap& pages, Run<Index> run);
   void zap_block(Lane& lane, PageMap& pages, uint64_t block, const Bitmap512& mask);
@@ -180,9 +213,10 @@ class Engine {
   Errno op_guest_access(Lane& lane, const spec::OpRecord& op, bool write, Outcome& out);
   Errno op_host_access(const spec::OpRecord& op, bool write, Outcome& out);
   Errno op_vmm_access(const spec::OpRecord& op, bool write, Outcome& out);
-  Errno access_page(Lane& lane, Vm& vm, Gfn gfn, Mapping& mapping);
+  Errno access_page(Lane& lane, BlockLock& block, Vm& vm, Gfn gfn, Mapping& mapping);
   Errno host_page(File& file, Index index, Mapping& mapping);
   struct Transfer;
+  bool write_page(Lane& lane, const Mapping& mapping, uint32_t offset, uint32_t bytes, uint8_t value);
   template <class Locate>
   Errno move_bytes(Lane& lane, const spec::OpRecord& op, bool write, Outcome& out, Locate locate);
 
@@ -325,6 +359,8 @@ class Engine {
   uint64_t buried_split_regions_ = 0;                       // the same for 1G
   uint64_t buried_merged_regions_ = 0;
   Lane lane_;  // of serial ops; holds the totals
+  VcpuFigures figures_;
+  std::unique_ptr<Vcpus> vcpus_;  // from the first run on threads
 
   friend class Verifier;
 };

@@ -1,6 +1,7 @@
 // Accesses: touch, and bytes moved by the guest, through the file's mapping, and through the slot's user address
 // (docs/semantics.md section 7).
 #include "core/engine.h"
+#include "core/fault_locks.h"
 #include "core/outcome.h"
 #include "core/quantity.h"
 
@@ -9,12 +10,13 @@ namespace gmem {
 using spec::Counter;
 
 // The access of a vCPU to a page, of whatever kind the page has now: a live leaf, or a fault.
-Engine::Errno Engine::access_page(Lane& lane, Vm& vm, Gfn gfn, Mapping& mapping) {
+Engine::Errno Engine::access_page(Lane& lane, BlockLock& block, Vm& vm, Gfn gfn, Mapping& mapping) {
   Slot* slot = lane.slot_at(vm, gfn);
   const bool to_private = is_private(vm, slot, gfn);
   if (slot != nullptr) {
     File& file = *slot->file;
     const Index index = slot->index_of(gfn);
+    block.hold(file, folio_range(index));
     if (file.pages.leaf_order(index) >= 0) {
       const PageMap& map = served_from_gmem(file, to_private) ? file.pages : *file.copies;
       mapping.pfn = map.pfn(index);
@@ -38,9 +40,12 @@ Engine::Errno Engine::op_touch(Lane& lane, const spec::OpRecord& op, Outcome& ou
   if (size <= 0) return spec::kEINVAL;
   const int64_t first = gpa >> kPageShift;
   const int64_t last = (gpa + size - 1) >> kPageShift;
+  BlockLock block(lane);
   for (int64_t number = first; number <= last; ++number) {
+    if ((number & (kPagesBetweenLooks - 1)) == 0 && lane.interrupted()) return spec::kOk;
     const Gfn gfn{static_cast<uint64_t>(number)};
     Slot* slot = lane.slot_at(*vm, gfn);
+    if (slot != nullptr) block.hold(*slot->file, folio_range(slot->index_of(gfn)));
     if (slot != nullptr && slot->file->pages.leaf_order(slot->index_of(gfn)) >= 0) continue;
     Mapping mapping;
     const Errno error = fault(lane, *vm, slot, gfn, is_private(*vm, slot, gfn), true, mapping);
@@ -65,11 +70,19 @@ struct Engine::Transfer {
   }
 };
 
+// False when the resident limit does not allow it, or when a lane beside others cannot tell.
+bool Engine::write_page(Lane& lane, const Mapping& mapping, uint32_t offset, uint32_t bytes, uint8_t value) {
+  const bool huge = mapping.order == kOrder2m;
+  if (lane.locks == nullptr) [[likely]]
+    return arena_.write(mapping.pfn, offset, bytes, value, huge);
+  return arena_.write_beside(mapping.pfn, offset, bytes, value, huge, lane.may_write, lane.written_pages) ||
+         lane.stall();
+}
+
 // Moves bytes page by page. `locate(page number, mapping)` finds the page or answers why not; an exit it names is in
 // `out`.
 template <class Locate>
-Engine::Errno Engine::move_bytes([[maybe_unused]] Lane& lane, const spec::OpRecord& op, bool write, Outcome& out,
-                                 Locate locate) {
+Engine::Errno Engine::move_bytes(Lane& lane, const spec::OpRecord& op, bool write, Outcome& out, Locate locate) {
   constexpr int kByte = spec::kGuestReadByte;
   constexpr int kMixed = spec::kGuestReadMixed;
   constexpr int kDone = spec::kGuestReadDone;
@@ -86,12 +99,11 @@ Engine::Errno Engine::move_bytes([[maybe_unused]] Lane& lane, const spec::OpReco
     const auto bytes =
         static_cast<uint32_t>(left < static_cast<int64_t>(kPageBytes - offset) ? left : kPageBytes - offset);
     Mapping mapping;
+    if ((at >> kPageShift & (kPagesBetweenLooks - 1)) == 0 && lane.interrupted()) return spec::kOk;
     Errno error = locate(at >> kPageShift, mapping);
     if (error == spec::kOk && out.exit == 0) {
       if (write) {
-        if (!arena_.write(mapping.pfn, offset, bytes, static_cast<uint8_t>(op.arg), mapping.order == kOrder2m)) {
-          error = spec::kENOMEM;
-        }
+        if (!write_page(lane, mapping, offset, bytes, static_cast<uint8_t>(op.arg))) error = spec::kENOMEM;
       } else {
         uint8_t value = 0;
         const bool uniform = arena_.read_uniform(mapping.pfn, offset, bytes, value);
@@ -120,8 +132,9 @@ Engine::Errno Engine::move_bytes([[maybe_unused]] Lane& lane, const spec::OpReco
 Engine::Errno Engine::op_guest_access(Lane& lane, const spec::OpRecord& op, bool write, Outcome& out) {
   Vm* vm = live_vm(op.vm);
   if (vm == nullptr) return spec::kEBADF;
+  BlockLock block(lane);
   return move_bytes(lane, op, write, out, [&](int64_t page, Mapping& mapping) {
-    const Errno error = access_page(lane, *vm, Gfn{static_cast<uint64_t>(page)}, mapping);
+    const Errno error = access_page(lane, block, *vm, Gfn{static_cast<uint64_t>(page)}, mapping);
     set_exit(out, mapping.exit);
     return error;
   });
@@ -138,7 +151,7 @@ Engine::Errno Engine::host_page(File& file, Index index, Mapping& mapping) {
   if (!file.pages.marked(index)) {
     arena_.clear_page(mapping.pfn);
     count(Counter::kPagesCleared);
-    mark_page(lane_, file, index);
+    mark_page(file, index);
   }
   return spec::kOk;
 }

@@ -130,7 +130,7 @@ Engine::Errno Engine::populate_step(Vm& vm, Slot& slot, Gfn gfn, Gfn end, const 
     } else if (!arena_.write(pfn, 0, kPageBytes, fill, file.pages.word(block).huge())) {
       return spec::kENOMEM;
     }
-    mark_page(lane_, file, index + Pages{i});
+    mark_page(file, index + Pages{i});
     ++done;
   }
   return spec::kOk;

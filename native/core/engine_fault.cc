@@ -1,5 +1,6 @@
 // Faults: kind, slot, folio, prepare, leaf, in the order the kernel looks (docs/semantics.md section 6).
 #include "core/engine.h"
+#include "core/fault_locks.h"
 #include "core/outcome.h"
 #include "core/quantity.h"
 
@@ -27,7 +28,9 @@ Engine::Errno Engine::fault_gmem(Lane& lane, Slot& slot, Gfn gfn, bool to_privat
     return spec::kEFAULT;
   }
   const Index index = slot.index_of(gfn);
+  SchemeLock scheme(lane, scheme_lock(file));
   if (!find_folio(lane, file, index, mapping.pfn)) return spec::kENOMEM;
+  if (knobs_.lock == spec::Lock::kPfnOnly) scheme.release();
   if (file.pages.poisoned(index)) {
     mapping.exit = spec::Exit::kMemoryFault;
     return spec::kEHWPOISON;
@@ -43,6 +46,7 @@ Engine::Errno Engine::fault_gmem(Lane& lane, Slot& slot, Gfn gfn, bool to_privat
   mapping.level = mapping.order;
   if (!in_place_ && mapping.level == kOrder2m && !slot.kinds.uniform(gfn.block())) mapping.level = kOrder4k;
   if (assigned) {
+    const RmpLock rmp(lane, mapping.pfn, mapping.order != kOrder4k);
     const int rmp_order = rmp_.entry_order(mapping.pfn, gfn, asid_of(file.vm));
     if (rmp_order < 0) {
       mapping.exit = spec::Exit::kRmpMismatch;
@@ -91,8 +95,11 @@ Engine::Errno Engine::op_fault(Lane& lane, const spec::OpRecord& op, Outcome& ou
   if (vm == nullptr) return spec::kEBADF;
   const Gfn gfn{static_cast<uint64_t>(quantity(op.address) >> kPageShift)};
   Mapping mapping;
-  const Errno error = fault(lane, *vm, lane.slot_at(*vm, gfn), gfn, (op.flags & spec::kFlagPrivate) != 0,
-                            (op.flags & spec::kFlagNoMap) == 0, mapping);
+  Slot* slot = lane.slot_at(*vm, gfn);
+  BlockLock block(lane);
+  if (slot != nullptr) block.hold(*slot->file, folio_range(slot->index_of(gfn)));
+  const Errno error =
+      fault(lane, *vm, slot, gfn, (op.flags & spec::kFlagPrivate) != 0, (op.flags & spec::kFlagNoMap) == 0, mapping);
   set_exit(out, mapping.exit);
   if (error != spec::kOk || mapping.exit == spec::Exit::kMmio) return error;
   static_assert(spec::kFaultPfn == 0 && spec::kFaultOrder == 1 && spec::kFaultLevel == 2);

@@ -6,6 +6,45 @@ namespace gmem {
 
 using spec::Counter;
 
+// Frames for a lane: out of the allocator, or beside other lanes out of its reserve. There a refusal is never an
+// answer: who is refused depends on who came first, so the lane stalls.
+bool Engine::take_page(Lane& lane, Mobility mobility, Pfn& pfn) {
+  if (lane.locks == nullptr) [[likely]]
+    return frames_.take_page(mobility, pfn);
+  if (!lane.may_allocate) return lane.stall();
+  if (lane.reserve.take_page(mobility, pfn)) return true;
+  const SpinGuard guard(lane.locks->frames, lane.figures(LockKind::kFrames));
+  if (!lane.reserve.fetch_pages(frames_, mobility)) return lane.stall();
+  return lane.reserve.take_page(mobility, pfn);
+}
+
+bool Engine::take_block(Lane& lane, Mobility mobility, Pfn& first) {
+  if (lane.locks == nullptr) [[likely]]
+    return frames_.take_block(mobility, first);
+  if (!lane.may_allocate) return lane.stall();
+  if (lane.reserve.take_block(mobility, first)) return true;
+  const SpinGuard guard(lane.locks->frames, lane.figures(LockKind::kFrames));
+  if (!lane.reserve.fetch_blocks(frames_, mobility)) return lane.stall();
+  return lane.reserve.take_block(mobility, first);
+}
+
+// Out of the file's reservation.
+bool Engine::take_huge_page(Lane& lane, File& file, Pfn& first) {
+  if (lane.locks == nullptr) [[likely]] {
+    if (!pool_.take(first)) return false;
+    --file.reserved_huge_pages;
+    return true;
+  }
+  if (!lane.may_allocate) return lane.stall();
+  if (!lane.reserve.take_huge_page(first)) {
+    const SpinGuard guard(lane.locks->frames, lane.figures(LockKind::kFrames));
+    if (!lane.reserve.fetch_huge_pages(pool_)) return lane.stall();
+    lane.reserve.take_huge_page(first);
+  }
+  lane.take_reserved(file);
+  return true;
+}
+
 bool Engine::wants_huge(const File& file, uint64_t block) const {
   if (hugepages_now_ == spec::Hugepages::kOff || !file.block_inside(block) || !file.pages.block_empty(block))
     return false;
@@ -25,13 +64,14 @@ bool Engine::add_pool_folio(Lane& lane, File& file, Index index) {
       split = !private_bits(file, block).all();
     }
   }
+  if (split && lane.locks != nullptr && knobs_.metadata == spec::Metadata::kHvo) return lane.stall();
   if (split && !vmemmap_available(1)) return false;
   Pfn pfn;
-  if (!pool_.take(pfn)) {
+  if (!take_huge_page(lane, file, pfn)) {
+    if (lane.stop != Lane::Stop::kNo) return false;
     lane.count(Counter::kFallbacks);
     return false;
   }
-  --file.reserved_huge_pages;
   const bool giant = huge_order_ == kOrder1g;
   for (uint64_t i = 0; i < huge_blocks(); ++i) {
     file.pages.change(first.block() + i).set_run(giant ? BlockWord::Held::k1g : BlockWord::Held::k2m, pfn.block() + i);
@@ -62,7 +102,7 @@ bool Engine::add_pool_folio(Lane& lane, File& file, Index index) {
     return true;
   }
   if (wants_huge(file, block)) {
-    if (frames_.take_block(Mobility::kUnmovable, pfn)) {
+    if (take_block(lane, Mobility::kUnmovable, pfn)) {
       file.pages.change(block).set_run(BlockWord::Held::k2m, pfn.block());
       lane.count(Counter::kFoliosAllocated2m);
       lane.hold(kBlockPages);
@@ -71,10 +111,12 @@ bool Engine::add_pool_folio(Lane& lane, File& file, Index index) {
       pfn = pfn + Pages{index.in_block()};
       return true;
     }
+    if (lane.stop != Lane::Stop::kNo) return false;
     lane.count(Counter::kFallbacks);
     if (!knobs_.fallback) return false;
   }
-  if (!frames_.take_page(Mobility::kUnmovable, pfn)) {
+  if (!take_page(lane, Mobility::kUnmovable, pfn)) {
+    if (lane.stop != Lane::Stop::kNo) return false;
     lane.count(Counter::kFallbacks);
     return false;
   }
@@ -86,6 +128,7 @@ bool Engine::add_pool_folio(Lane& lane, File& file, Index index) {
 }
 
 [[gnu::noinline]] bool Engine::get_copy(Lane& lane, File& file, Index index) {
+  if (!file.copies && lane.locks != nullptr) return lane.stall();
   if (!file.have_copy_map()) return false;
   PageMap& copies = *file.copies;
   if (copies.present(index)) return true;
@@ -94,10 +137,10 @@ bool Engine::add_pool_folio(Lane& lane, File& file, Index index) {
       knobs_.shared_order == spec::SharedOrder::kThp && file.block_inside(block) && copies.block_empty(block);
   Pfn pfn;
   uint32_t pages = 1;
-  if (thp && frames_.take_block(Mobility::kMovable, pfn)) {
+  if (thp && take_block(lane, Mobility::kMovable, pfn)) {
     copies.change(block).set_run(BlockWord::Held::k2m, pfn.block());
     pages = kBlockPages;
-  } else if (frames_.take_page(Mobility::kMovable, pfn)) {
+  } else if (lane.stop == Lane::Stop::kNo && take_page(lane, Mobility::kMovable, pfn)) {
     copies.lines().insert(copies.open_line(block), index.in_block(), pfn);
   } else {
     return false;

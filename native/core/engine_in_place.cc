@@ -122,7 +122,7 @@ void Engine::convert_content(File& file, uint64_t block, const Bitmap512& pages,
     } else {
       arena_.scramble_page(pfn);
     }
-    mark_page(lane_, file, index);
+    mark_page(file, index);
   }
 }
 

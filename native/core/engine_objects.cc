@@ -43,6 +43,7 @@ Engine::Errno Engine::op_create(const spec::OpRecord& op) {
     if (!in_place_ && knobs_.punch != spec::Punch::kSplit) {
       file->retained = std::make_unique<ShareMap>(flag_lines_, file->all());
     }
+    if (vcpus_) file->lock = std::make_unique<ShardedLock>(static_cast<uint32_t>(vcpus_->lanes.size()));
     if (!pool_.reserve(huge_pages)) return spec::kENOMEM;
     file->reserved_huge_pages = huge_pages;
     if (natural_ && !file->initially_private) file->shared_ranges.emplace(0, pages.value);
@@ -116,6 +117,9 @@ void Engine::delete_slot(Vm& vm, uint32_t number) {
   vm.slots.erase(it);
   vm.by_gfn.erase(std::find(vm.by_gfn.begin(), vm.by_gfn.end(), slot.get()));
   lane_.forget_slots();
+  if (vcpus_) {
+    for (auto& lane : vcpus_->lanes) lane->forget_slots();
+  }
   File& file = *slot->file;
   zap(lane_, file.pages, slot->indexes());
   slot->kinds.for_each_flagged([&](Run<Gfn> run) { vm.changed_kinds.add(run); });

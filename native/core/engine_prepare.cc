@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "core/engine.h"
+#include "core/fault_locks.h"
 
 namespace gmem {
 
@@ -86,18 +87,24 @@ bool Engine::prepared(const File& file, Index index) const {
   return !in_place_ && !page_private(file, file.slot_at(index), index);
 }
 
+bool Engine::prepared_beside(Lane& lane, const File& file, Index index) const {
+  const RmpLock rmp(lane, file.pages.pfn(index), !snp_);
+  return prepared(file, index);
+}
+
 // REQUIRES: `pfn` is the page's frame.
 Engine::Errno Engine::prepare_page(Lane& lane, File& file, const Slot& slot, Index index, Pfn pfn, bool hook) {
   const bool tracked = knobs_.preparedness != spec::Preparedness::kNone;
   const bool marked = file.pages.marked(index);
   if (marked && !hook) return spec::kOk;
+  const RmpLock rmp(lane, pfn, !snp_);
   if (tracked && marked && (!in_place_ || prepared(file, index))) return spec::kOk;
   if (!marked) {
-    if (arena_.enabled()) arena_.clear_page(pfn);
+    if (arena_.enabled()) arena_.clear_page(pfn, lane.locks != nullptr);
     lane.count(Counter::kPagesCleared);
   }
   if (hook && !prepare_hook(lane, pfn, 1, slot.gfn_of(index), asid_of(file.vm))) return prepare_error();
-  mark_page(lane, file, index);
+  mark_page(file, index);
   return spec::kOk;
 }
 
@@ -155,7 +162,7 @@ void Engine::prepare_early(Lane& lane, File& file, Run<Index> run) {
   for (Index index = run.first; index < run.end; index = index + Pages{1}) {
     if (!file.pages.present(index) || file.pages.poisoned(index)) continue;
     const Slot* slot = file.slot_at(index);
-    if (slot == nullptr || !page_private(file, slot, index) || prepared(file, index)) continue;
+    if (slot == nullptr || !page_private(file, slot, index) || prepared_beside(lane, file, index)) continue;
     if (prepare(lane, file, *slot, index, mapping_order(*slot, file.pages, index), snp_) != spec::kOk) return;
   }
 }

@@ -34,7 +34,7 @@ void Engine::split_2m(Lane& lane, File& file, uint64_t block) {
   BlockWord& word = file.pages.change(block);
   if (!word.ever_split()) {
     word.set_ever_split();
-    ++file.split_blocks;
+    lane.add(file.split_blocks);
     lane.count(Counter::kSplitDistinct2m);
   }
   if (huge_order_ == kOrder2m) take_vmemmap(lane, Pfn::of_block(word.pfn_block()));
@@ -51,7 +51,7 @@ void Engine::split_1g(Lane& lane, File& file, uint64_t region, uint32_t order) {
   RegionWord& word = file.pages.change_region(region);
   if (!word.ever_split) {
     word.ever_split = true;
-    ++file.split_regions;
+    lane.add(file.split_regions);
     lane.count(Counter::kSplitDistinct1g);
   }
   take_vmemmap(lane, file.pages.first_pfn(first));

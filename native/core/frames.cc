@@ -156,6 +156,32 @@ bool Frames::take_block(Mobility mobility, Pfn& first) {
   return true;
 }
 
+bool Frames::reserve_pages(Mobility mobility, uint64_t& block, Bitmap512& frames) {
+  Pfn first;
+  if (!take_page(mobility, first)) return false;
+  block = first.block();
+  frames.fill(false);
+  const Mobility owner = class_of(block);
+  if (partial_[index_of(owner)].test(block)) {
+    if (cursors_[index_of(owner)].block == block) cursors_[index_of(owner)] = {};
+    Bitmap512& map = free_map_[block];
+    const uint32_t rest = map.count();
+    frames = map;
+    map.fill(false);
+    partial_[index_of(owner)].clear(block);
+    if (owner != mobility) foreign_[block] = static_cast<uint16_t>(foreign_[block] + rest);
+    used_ = used_ + Pages{rest};
+  }
+  frames.set(first.in_block());
+  return true;
+}
+
+uint64_t Frames::free_blocks(uint64_t enough) const {
+  uint64_t found = 0;
+  for (uint64_t region = 0; found < enough && region < regions(); ++region) found += region_free_blocks_[region];
+  return found;
+}
+
 void Frames::take_exactly(Pfn pfn, Mobility mobility) {
   const uint64_t block = pfn.block();
   if (free_blocks_.test(block)) break_block(block, mobility);

@@ -37,6 +37,9 @@ class Frames {
   bool take_page(Mobility mobility, Pfn& pfn);
   // Takes a wholly free block: lowest in a broken region, else lowest. Returns false when there is none.
   bool take_block(Mobility mobility, Pfn& first);
+  // Takes every free frame of one block, where take_page would take the next one: for a caller that hands them out by
+  // itself, and gives back (give_page) what it did not need. Returns false when no frame is free.
+  bool reserve_pages(Mobility mobility, uint64_t& block, Bitmap512& frames);
   // Takes one particular frame. REQUIRES: it is free.
   void take_exactly(Pfn pfn, Mobility mobility);
 
@@ -50,6 +53,8 @@ class Frames {
   bool is_free(Pfn pfn) const;
   // Lowest wholly free block at or after `from`, or BitTree::kNone.
   uint64_t next_free_block(uint64_t from) const { return free_blocks_.next(from); }
+  // How many blocks are wholly free, as far as `enough`.
+  uint64_t free_blocks(uint64_t enough) const;
   // True when all 512 blocks of a complete region are wholly free.
   bool region_free(uint64_t region) const;
   uint64_t regions() const { return (blocks_ + kRegionBlocks - 1) / kRegionBlocks; }

@@ -9,11 +9,37 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/sync.h"
+
 namespace gmem {
 
 class LineNumbers {
  public:
   uint32_t take() {
+    if (!shared_) [[likely]]
+      return take_alone();
+    const SpinGuard guard(lock_, figures_);
+    return take_alone();
+  }
+  void give(uint32_t line) {
+    if (!shared_) [[likely]] {
+      returned_.push_back(line);
+      return;
+    }
+    const SpinGuard guard(lock_, figures_);
+    returned_.push_back(line);
+  }
+
+  // Whether several lanes take and give from now on. REQUIRES: none does now.
+  void share(bool on) { shared_ = on; }
+  const LockFigures& figures() const { return figures_; }
+
+  // Lines ever taken: every line in use is below.
+  uint32_t high_water() const { return next_; }
+  uint32_t in_use() const { return next_ - static_cast<uint32_t>(returned_.size()); }
+
+ private:
+  uint32_t take_alone() {
     if (!returned_.empty()) {
       const uint32_t line = returned_.back();
       returned_.pop_back();
@@ -21,15 +47,12 @@ class LineNumbers {
     }
     return next_++;
   }
-  void give(uint32_t line) { returned_.push_back(line); }
 
-  // Lines ever taken: every line in use is below.
-  uint32_t high_water() const { return next_; }
-  uint32_t in_use() const { return next_ - static_cast<uint32_t>(returned_.size()); }
-
- private:
   std::vector<uint32_t> returned_;
   uint32_t next_ = 0;
+  bool shared_ = false;
+  SpinLock lock_;
+  LockFigures figures_;
 };
 
 // Most lines there can be, by the bits of a block word: 512 TiB of blocks.

@@ -13,6 +13,7 @@
 
 #include "core/attributes.h"
 #include "core/page_map.h"
+#include "core/sync.h"
 #include "core/units.h"
 
 namespace gmem {
@@ -51,6 +52,7 @@ struct File {
   uint64_t merged_blocks = 0;                  // blocks ever merged into one
   uint64_t split_regions = 0;                  // the same for 1G
   uint64_t merged_regions = 0;
+  std::unique_ptr<ShardedLock> lock;  // of the design's lock scheme, where threads run
 
   bool contains(Index index) const { return index.value < size.value; }
   // The aligned block lies wholly inside the file.
@@ -112,6 +114,7 @@ struct Vm {
   KindRanges changed_kinds;  // unbound gfns whose kind is not the initial one
   std::map<uint32_t, std::unique_ptr<Slot>> slots;
   std::vector<Slot*> by_gfn;
+  std::unique_ptr<ShardedLock> mmu_lock;  // where threads run
 
   Slot* slot_at(Gfn gfn) const;
   // Position in by_gfn of the first slot that ends above `gfn`.

@@ -84,6 +84,16 @@ class PageLines {
   const Bitmap512* all_marked() const { return marked_.data(); }
   const Bitmap512* all_leaves() const { return leaves_.data(); }
 
+  void share(bool on) {
+    numbers_.share(on);
+    scatters_.share(on);
+  }
+  LockFigures lock_figures() const {
+    LockFigures sum = numbers_.figures();
+    sum.add(scatters_.figures());
+    return sum;
+  }
+
   uint32_t high_water() const { return numbers_.high_water(); }
   uint64_t metadata_bytes() const {
     return numbers_.in_use() * (3 * sizeof(Bitmap512) + sizeof(PfnRun)) + scatters_.in_use() * sizeof(ScatteredPfns);

@@ -32,10 +32,11 @@ class PageMap {
   const RegionWord& region(uint64_t region) const { return regions_[region]; }
   RegionWord& change_region(uint64_t region) { return regions_[region]; }
 
-  // Block words are handed out for change through here, so that the touched regions are known.
+  // Block words are handed out for change through here, so that the touched regions are known. A region is told of
+  // once, and by lanes under the locks of different blocks.
   BlockWord& change(uint64_t block) {
     BlockWord& word = words_[block];
-    if (word.untouched() && !touched_regions_.test(block / kRegionBlocks)) [[unlikely]]
+    if (word.untouched() && !touched_regions_.test_shared(block / kRegionBlocks)) [[unlikely]]
       touch_region(block);
     return word;
   }
@@ -164,7 +165,7 @@ class PageMap {
 
   [[gnu::noinline]] void touch_region(uint64_t block) {
     words_.expect(block);
-    touched_regions_.set(block / kRegionBlocks);
+    touched_regions_.set_shared(block / kRegionBlocks);
   }
   [[gnu::noinline]] uint32_t make_line(uint64_t block);
 

@@ -43,6 +43,13 @@ class Pool {
     first = {page << order_};
     return true;
   }
+  // The same for a caller that hands it out by itself: the reservation it comes out of is told later (taken), and a
+  // page it did not need is given back (give).
+  bool take_unreserved(Pfn& first) {
+    ++reserved_;
+    return take(first) || (--reserved_, false);
+  }
+  void taken(uint64_t pages) { reserved_ -= pages; }
   // The page is free again.
   void give(Pfn first) {
     free_set_.set(first.value >> order_);

@@ -72,6 +72,17 @@ class Rmp {
   bool block_unassigned(uint64_t block) const { return kind(words_[block]) == kNone; }
   // Bits of the assigned pages of a block.
   Bitmap512 assigned(uint64_t block) const;
+  void share(bool on) {
+    lines_.share(on);
+    narrow_numbers_.share(on);
+    wide_numbers_.share(on);
+  }
+  LockFigures lock_figures() const {
+    LockFigures sum = lines_.figures();
+    sum.add(narrow_numbers_.figures());
+    sum.add(wide_numbers_.figures());
+    return sum;
+  }
   uint64_t blocks() const { return blocks_; }
   uint64_t metadata_bytes() const;
 

@@ -1,0 +1,319 @@
+// Ops on vCPU threads: epochs of vCPU ops side by side, everything else alone and in order (docs/threads.md).
+#include <chrono>
+#include <utility>
+
+#include "core/engine.h"
+#include "core/quantity.h"
+
+namespace gmem {
+
+namespace {
+using spec::OpKind;
+
+// An epoch shorter than this is run by one thread: to bring the others in costs more than they would save.
+constexpr uint64_t kLeastBeside = 256;
+// An epoch that may allocate is not cut below this; it then runs without allocation.
+constexpr uint64_t kLeastAllocating = 1024;
+// An epoch ends here: progress is told, and the frames it may need are looked at, between epochs.
+constexpr uint64_t kMostBeside = uint64_t{1} << 16;
+// Ops alone between two looks at the outside.
+constexpr uint64_t kAloneAtOnce = 1024;
+constexpr uint64_t kUnlimited = ~uint64_t{0};
+
+bool of_a_vcpu(const spec::OpRecord& op) {
+  switch (static_cast<OpKind>(op.kind)) {
+    case OpKind::kTouch:
+    case OpKind::kFault:
+    case OpKind::kGuestRead:
+    case OpKind::kGuestWrite:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// Pages an op of a vCPU may reach.
+uint64_t pages_of(const spec::OpRecord& op) {
+  if (static_cast<OpKind>(op.kind) == OpKind::kFault) return 1;
+  const int64_t address = quantity(op.address);
+  const int64_t size = quantity(op.size);
+  if (size <= 0) return 0;
+  return static_cast<uint64_t>(((address + size - 1) >> kPageShift) - (address >> kPageShift) + 1);
+}
+
+// Blocks of 2M that many pages in a row may reach.
+uint64_t blocks_of(uint64_t pages) { return pages <= 1 ? pages : (pages - 2) / kBlockPages + 2; }
+
+// vcpu mod threads, without a division an op.
+class Share {
+ public:
+  explicit Share(uint32_t threads) : threads_(threads), reciprocal_((uint64_t{1} << 32) / threads + 1) {}
+  // Exact for 16-bit vcpus and up to 64 threads.
+  uint32_t of(const spec::OpRecord& op) const {
+    return op.vcpu - static_cast<uint32_t>(op.vcpu * reciprocal_ >> 32) * threads_;
+  }
+
+ private:
+  uint32_t threads_;
+  uint64_t reciprocal_;
+};
+}  // namespace
+
+struct Engine::Epoch {
+  const spec::OpRecord* ops;
+  Outcome* outcomes;  // of the same numbers, or nullptr
+  uint64_t first;
+  uint64_t end;
+  bool may_allocate = true;
+  bool may_write = true;
+  bool worth_it = false;
+};
+
+// Looks ahead from op `first`, which is of a vCPU: how far the epoch goes, and whether its allocations and writes are
+// certain not to be refused whatever the order. Where they are not, who is refused would depend on who comes first:
+// whatever needs a frame, or a new page of contents, then waits to be alone.
+Engine::Epoch Engine::survey(const spec::OpRecord* ops, uint64_t first, uint64_t count, Outcome* outcomes) const {
+  const auto threads = static_cast<uint32_t>(vcpus_->lanes.size());
+  const uint64_t slack = threads * FrameReserve::most_blocks(reserve_at_once());
+  const bool pooled = knobs_.source == spec::Source::kPool;
+  // A fault may take a whole block; else frames, as many as it reaches pages.
+  const bool by_blocks =
+      hugepages_now_ != spec::Hugepages::kOff || (!in_place_ && knobs_.shared_order == spec::SharedOrder::kThp);
+  const uint64_t supply =
+      by_blocks ? frames_.free_blocks(kMostBeside + slack) : (frames_.total() - frames_.used()).value >> kBlockShift;
+  const uint64_t left = supply > slack ? supply - slack : 0;
+  uint64_t budget = by_blocks ? left : left << kBlockShift;
+
+  Epoch epoch{ops, outcomes, first, first};
+  bool looked_at_files = false;
+  if (pooled) epoch.may_allocate = pool_.free() >= pool_.reserved();
+  const uint64_t room = arena_.enabled() ? arena_.room_pages() : kUnlimited;
+  const Share share(threads);
+  const uint64_t most = std::min(count, first + kMostBeside);
+  uint64_t needed = 0;
+  uint64_t written = 0;
+  uint64_t lanes = 0;
+  uint64_t at = first;
+  for (; at < most && of_a_vcpu(ops[at]); ++at) {
+    const uint64_t pages = pages_of(ops[at]);
+    needed += by_blocks ? blocks_of(pages) : pages;
+    if (!pooled && epoch.may_allocate && needed > budget) [[unlikely]] {
+      // Ops may reach a page often; it is added once.
+      if (!looked_at_files && absent_pages() >> kBlockShift < left) {
+        budget = kUnlimited;
+      } else if (at - first >= kLeastAllocating) {
+        break;
+      } else {
+        epoch.may_allocate = false;
+      }
+      looked_at_files = true;
+    }
+    if (static_cast<OpKind>(ops[at].kind) == OpKind::kGuestWrite) written += pages;
+    lanes |= uint64_t{1} << share.of(ops[at]);
+  }
+  epoch.end = at;
+  epoch.may_write = written <= room;
+  epoch.worth_it = at - first >= kLeastBeside && (lanes & (lanes - 1)) != 0;
+  return epoch;
+}
+
+// The most pages that faults can still add to the files there are, copies included. Orphans and poison out of use are
+// in no file.
+uint64_t Engine::absent_pages() const {
+  uint64_t pages = 0;
+  for (const auto& [serial, file] : files_) pages += file->size.value * (in_place_ || file->mmap ? 1 : 2);
+  const uint64_t present = lane_.host_pages - std::min(lane_.host_pages, pins_.orphans() + poisoned_out_);
+  return pages - std::min(pages, present);
+}
+
+// Whole blocks a lane takes at once: fewer where memory is small, so that a small host runs side by side too.
+uint32_t Engine::reserve_at_once() const {
+  const uint64_t blocks = host_total_.value >> kBlockShift;
+  const uint64_t part = blocks / (64 * vcpus_->lanes.size());
+  return static_cast<uint32_t>(std::clamp<uint64_t>(part, 1, FrameReserve::kMostAtOnce));
+}
+
+// The ops of one lane, in order. Returns the first that did not run; `ran` grows by those that did.
+uint64_t Engine::run_share(Lane& lane, const Epoch& epoch, uint64_t& ran) {
+  const Share share(static_cast<uint32_t>(vcpus_->lanes.size()));
+  const bool kept = epoch.outcomes != nullptr;
+  Outcome scratch{};
+  for (uint64_t i = epoch.first; i < epoch.end; ++i) {
+    if (share.of(epoch.ops[i]) != lane.number) continue;
+    if (lane.interrupted()) return i;
+    run_one(lane, epoch.ops[i], kept ? epoch.outcomes[i] : scratch, kept);
+    if (lane.stop != Lane::Stop::kNo) return i;
+    ++ran;
+  }
+  return epoch.end;
+}
+
+// Runs the lanes over the epoch, then, alone and in order, what a lane stalled at and what it had left. Returns ops
+// run.
+uint64_t Engine::run_beside(const Epoch& epoch) {
+  struct alignas(kNoSharingBytes) Result {
+    uint64_t stopped_at = 0;
+    uint64_t ran = 0;
+  };
+  Vcpus& vcpus = *vcpus_;
+  std::vector<Result> results(vcpus.lanes.size());
+  for (auto& lane : vcpus.lanes) {
+    lane->stop = Lane::Stop::kNo;
+    lane->may_allocate = epoch.may_allocate;
+    lane->may_write = epoch.may_write;
+    lane->abort = lane_.abort;
+  }
+  vcpus.reserves_out = true;
+  page_lines_.share(true);
+  rmp_.share(true);
+  auto work = [&](uint32_t member) {
+    results[member].stopped_at = run_share(*vcpus.lanes[member], epoch, results[member].ran);
+  };
+  vcpus.team.run(work);
+  page_lines_.share(false);
+  rmp_.share(false);
+
+  uint64_t ran = 0;
+  uint64_t rest = epoch.end;
+  for (size_t i = 0; i < results.size(); ++i) {
+    Lane& lane = *vcpus.lanes[i];
+    lane.tell_reserved();
+    pool_.taken(std::exchange(lane.reserved_total, 0));
+    arena_.became_resident(std::exchange(lane.written_pages, 0));
+    lane_.absorb(lane);
+    ran += results[i].ran;
+    rest = std::min(rest, results[i].stopped_at);
+  }
+  if (knobs_.metadata != spec::Metadata::kStructPage) note_metadata();
+  ++figures_.epochs;
+  figures_.ops_beside += ran;
+  if (rest == epoch.end || lane_.interrupted()) return ran;
+
+  ++figures_.stalls;
+  settle();
+  const Share share(static_cast<uint32_t>(vcpus.lanes.size()));
+  const bool kept = epoch.outcomes != nullptr;
+  Outcome scratch{};
+  for (uint64_t i = rest; i < epoch.end; ++i) {
+    if (i < results[share.of(epoch.ops[i])].stopped_at) continue;
+    if (lane_.interrupted()) break;
+    run_one(lane_, epoch.ops[i], kept ? epoch.outcomes[i] : scratch, kept);
+    if (lane_.stop != Lane::Stop::kNo) break;
+    if (knobs_.metadata != spec::Metadata::kStructPage) note_metadata();
+    ++figures_.ops_alone;
+    ++ran;
+  }
+  return ran;
+}
+
+// Ops one after another, up to `end`. Returns the first that did not run.
+uint64_t Engine::run_alone(const spec::OpRecord* ops, uint64_t first, uint64_t end, Outcome* outcomes) {
+  settle();
+  const bool kept = outcomes != nullptr;
+  Outcome scratch{};
+  uint64_t i = first;
+  for (; i < end && !lane_.interrupted(); ++i) {
+    const ExclusiveGuard exclusive(vcpus_ ? exclusive_lock(ops[i]) : nullptr, lane_.figures(LockKind::kScheme));
+    run_one(lane_, ops[i], kept ? outcomes[i] : scratch, kept);
+    if (lane_.stop != Lane::Stop::kNo) break;
+    if (knobs_.metadata != spec::Metadata::kStructPage) note_metadata();
+  }
+  figures_.ops_alone += i - first;
+  return i;
+}
+
+// What the design's lock scheme takes exclusively around an op: for punch, populate and convert that of the file, of a
+// conversion that of its first page. Nobody is inside: it tells what the scheme costs.
+ShardedLock* Engine::exclusive_lock(const spec::OpRecord& op) {
+  const File* file = nullptr;
+  switch (static_cast<OpKind>(op.kind)) {
+    case OpKind::kPunch:
+      file = open_file(op.gmem);
+      break;
+    case OpKind::kPopulate:
+    case OpKind::kConvert:
+      if (const Vm* vm = live_vm(op.vm); vm != nullptr) {
+        const Slot* slot = lane_.slot_at(*vm, Gfn{static_cast<uint64_t>(quantity(op.address) >> kPageShift)});
+        if (slot != nullptr) file = slot->file;
+      }
+      break;
+    default:
+      break;
+  }
+  return file == nullptr ? nullptr : scheme_lock(*file);
+}
+
+// Nothing is in the hands of a lane any more: what runs next finds the frames as if one thread had run.
+void Engine::settle() {
+  if (!vcpus_ || !vcpus_->reserves_out) return;
+  for (auto& lane : vcpus_->lanes) lane->reserve.give_back(frames_, pool_);
+  vcpus_->reserves_out = false;
+}
+
+// As many threads as asked for, and everything that they would otherwise make while they run.
+void Engine::muster(uint32_t threads) {
+  if (vcpus_ && vcpus_->lanes.size() == threads) return;
+  vcpus_.reset();
+  vcpus_ = std::make_unique<Vcpus>(threads);
+  for (auto& lane : vcpus_->lanes) lane->reserve.take_at_once(reserve_at_once());
+  for (uint32_t vm = 0; vm < vms_.size(); ++vm) vm_record(vm).mmu_lock = std::make_unique<ShardedLock>(threads);
+  for (auto& [serial, file] : files_) file->lock = std::make_unique<ShardedLock>(threads);
+}
+
+uint64_t Engine::run_on_vcpus(const spec::OpRecord* ops, uint64_t count_of_ops, Outcome* outcomes, uint32_t threads,
+                              RunControl& control) {
+  const auto begin = std::chrono::steady_clock::now();
+  lane_.abort = &control.abort;
+  lane_.stop = Lane::Stop::kNo;
+  if (threads > 1) muster(threads);
+  uint64_t ran = 0;
+  for (uint64_t at = 0; at < count_of_ops && lane_.stop == Lane::Stop::kNo;) {
+    uint64_t end = std::min(count_of_ops, at + kAloneAtOnce);
+    bool beside = false;
+    if (threads > 1) {
+      if (of_a_vcpu(ops[at])) {
+        const Epoch epoch = survey(ops, at, count_of_ops, outcomes);
+        end = epoch.end;
+        beside = epoch.worth_it;
+        if (beside) ran += run_beside(epoch);
+      } else {
+        uint64_t next = at + 1;
+        while (next < end && !of_a_vcpu(ops[next])) ++next;
+        end = next;
+      }
+    }
+    if (!beside) ran += run_alone(ops, at, end, outcomes) - at;
+    at = end;
+    control.done.store(ran, std::memory_order_relaxed);
+  }
+  settle();
+  lane_.abort = nullptr;
+  lane_.stop = Lane::Stop::kNo;
+  figures_.wall_ns += static_cast<uint64_t>(
+      std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - begin).count());
+  return ran;
+}
+
+VcpuFigures Engine::vcpu_figures() const {
+  VcpuFigures figures = figures_;
+  for (size_t i = 0; i < kLockKinds; ++i) figures.locks[i] = lane_.lock_figures[i];
+  LockFigures& lines = figures.locks[static_cast<size_t>(LockKind::kLines)];
+  lines.add(page_lines_.lock_figures());
+  lines.add(rmp_.lock_figures());
+  return figures;
+}
+
+// What a fault in the file takes shared by the design's lock scheme; nullptr where that is the folio lock alone.
+ShardedLock* Engine::scheme_lock(const File& file) const {
+  switch (knobs_.lock) {
+    case spec::Lock::kFolio:
+    case spec::Lock::kMainline:
+      return nullptr;
+    case spec::Lock::kMmuRead:
+      return vms_[file.vm]->mmu_lock.get();
+    default:
+      return file.lock.get();
+  }
+}
+
+}  // namespace gmem

@@ -1,0 +1,62 @@
+#include "core/team.h"
+
+namespace gmem {
+
+namespace {
+// About 20 us: longer than what lies between two pieces of a busy run, shorter than what a sleeper costs the machine.
+constexpr int kLooks = 1000;
+
+// Waits until the value is another one: awake for a moment, then asleep.
+void await_change(const std::atomic<uint32_t>& value, uint32_t old) {
+  for (int i = 0; i < kLooks; ++i) {
+    if (value.load(std::memory_order_acquire) != old) return;
+    relax();
+  }
+  value.wait(old, std::memory_order_acquire);
+}
+}  // namespace
+
+Team::Team(uint32_t size) {
+  threads_.reserve(size);
+  try {
+    for (uint32_t member = 1; member < size; ++member) threads_.emplace_back([this, member] { serve(member); });
+  } catch (...) {
+    dismiss();
+    throw;
+  }
+}
+
+Team::~Team() { dismiss(); }
+
+void Team::dismiss() {
+  call_ = nullptr;
+  piece_.fetch_add(1, std::memory_order_release);
+  piece_.notify_all();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void Team::begin(Call call, void* context) {
+  call_ = call;
+  context_ = context;
+  at_work_.store(static_cast<uint32_t>(threads_.size()), std::memory_order_relaxed);
+  piece_.fetch_add(1, std::memory_order_release);
+  piece_.notify_all();
+}
+
+void Team::finish() {
+  for (uint32_t left = at_work_.load(std::memory_order_acquire); left != 0;
+       left = at_work_.load(std::memory_order_acquire)) {
+    await_change(at_work_, left);
+  }
+}
+
+void Team::serve(uint32_t member) {
+  for (uint32_t seen = 0;; ++seen) {
+    await_change(piece_, seen);
+    if (call_ == nullptr) return;
+    call_(context_, member);
+    if (at_work_.fetch_sub(1, std::memory_order_acq_rel) == 1) at_work_.notify_one();
+  }
+}
+
+}  // namespace gmem

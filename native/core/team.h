@@ -1,0 +1,49 @@
+// A fixed number of threads that do one piece of work together, again and again.
+//
+// The caller is member 0 and works too. Between pieces the others look for the next one for a moment, then sleep.
+// Always: outside of run() no member works.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <thread>
+#include <vector>
+
+#include "core/sync.h"
+
+namespace gmem {
+
+class Team {
+ public:
+  // Throws std::system_error when the machine gives no more threads.
+  explicit Team(uint32_t size);
+  Team(const Team&) = delete;
+  Team& operator=(const Team&) = delete;
+  ~Team();
+
+  uint32_t size() const { return static_cast<uint32_t>(threads_.size()) + 1; }
+
+  // Calls work(member) for every member at the same time; returns when all calls have. One caller at a time.
+  template <class Work>
+  void run(Work& work) {
+    begin([](void* context, uint32_t member) { (*static_cast<Work*>(context))(member); }, &work);
+    work(0);
+    finish();
+  }
+
+ private:
+  using Call = void (*)(void* context, uint32_t member);
+
+  void begin(Call call, void* context);
+  void finish();
+  void serve(uint32_t member);
+  void dismiss();
+
+  std::vector<std::thread> threads_;
+  Call call_ = nullptr;  // nullptr in a new piece: go home
+  void* context_ = nullptr;
+  alignas(kNoSharingBytes) std::atomic<uint32_t> piece_{0};
+  alignas(kNoSharingBytes) std::atomic<uint32_t> at_work_{0};
+};
+
+}  // namespace gmem

@@ -1,0 +1,259 @@
+// Runs on vCPU threads against the same stream on one: outcomes, counters, invariants (docs/threads.md says what may
+// differ).
+#include "core/vcpus.h"
+
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "test/host.h"
+#include "test/test.h"
+
+namespace gmem {
+namespace {
+
+using spec::Counter;
+using spec::OpKind;
+using test::Host;
+using test::k2M;
+using test::kGiB;
+using test::kMiB;
+using test::kPage;
+using test::Random;
+
+constexpr uint32_t kVcpus = 5;
+
+struct Design {
+  const char* name;
+  spec::Knobs knobs;
+  spec::Arch arch;
+};
+
+spec::Knobs in_place(spec::Knobs knobs) {
+  knobs.conversion = spec::Conversion::kInPlace;
+  knobs.shared_order = spec::SharedOrder::k4K;
+  knobs.preparedness = spec::Preparedness::kState;
+  knobs.lock = spec::Lock::kDedicated;
+  return knobs;
+}
+
+spec::Knobs pooled(spec::Hugepages size, spec::Metadata metadata) {
+  spec::Knobs knobs = in_place(test::knobs_2m());
+  knobs.hugepages = size;
+  knobs.fallback = false;
+  knobs.source = spec::Source::kPool;
+  knobs.punch = spec::Punch::kZero;
+  knobs.merge = spec::Merge::kEager;
+  knobs.preparedness = spec::Preparedness::kNone;
+  knobs.metadata = metadata;
+  return knobs;
+}
+
+std::vector<Design> designs() {
+  spec::Knobs early = in_place(test::knobs_2m());
+  early.preparedness = spec::Preparedness::kStateEarly;
+  early.lock = spec::Lock::kMmuRead;
+  spec::Knobs narrow = test::knobs_2m();
+  narrow.lock = spec::Lock::kPfnOnly;
+  return {
+      {"4K", test::knobs_4k(), spec::Arch::kNone},
+      {"4K snp", test::knobs_4k(), spec::Arch::kSnp},
+      {"2M", narrow, spec::Arch::kNone},
+      {"2M snp", test::knobs_2m(), spec::Arch::kSnp},
+      {"2M in place snp", in_place(test::knobs_2m()), spec::Arch::kSnp},
+      {"2M in place", in_place(test::knobs_2m()), spec::Arch::kNone},
+      {"early snp", early, spec::Arch::kSnp},
+      {"pool 2M", pooled(spec::Hugepages::k2M, spec::Metadata::kStructPage), spec::Arch::kSnp},
+      {"pool 2M hvo", pooled(spec::Hugepages::k2M, spec::Metadata::kHvo), spec::Arch::kSnp},
+      {"pool 1G hvo", pooled(spec::Hugepages::k1G, spec::Metadata::kHvo), spec::Arch::kNone},
+  };
+}
+
+spec::OpRecord op_of(OpKind kind, uint16_t vcpu, double address, double size, uint8_t flags = 0, uint32_t arg = 0) {
+  spec::OpRecord op = Host::record(kind);
+  op.vcpu = vcpu;
+  op.address = address;
+  op.size = size;
+  op.flags = flags;
+  op.arg = arg;
+  return op;
+}
+
+spec::OpRecord binding(uint32_t slot, double gpa, double size, double offset) {
+  spec::OpRecord op = op_of(OpKind::kBind, 0, gpa, size, 0, slot);
+  op.extra = offset;
+  return op;
+}
+
+// Two slots, the second shifted against its indexes so that it maps no 2M; a guest of `blocks` blocks in the first.
+struct Layout {
+  uint64_t blocks;
+  double first_size() const { return static_cast<double>(blocks) * k2M; }
+  double second_gpa() const { return first_size() + 4 * k2M + kPage; }
+  double second_size() const { return 8 * k2M; }
+};
+
+// Long stretches of vCPU ops with single other ops between them. Bytes are moved only in pages of the vCPU's own, where
+// what is read does not depend on who came first.
+std::vector<spec::OpRecord> random_stream(Random& random, const Layout& layout, uint64_t length, bool may_reserve) {
+  std::vector<spec::OpRecord> ops;
+  const double file = layout.first_size() + layout.second_size();
+  spec::OpRecord create = op_of(OpKind::kCreate, 0, 0, file);
+  ops.push_back(create);
+  ops.push_back(binding(0, 0, layout.first_size(), 0));
+  ops.push_back(binding(1, layout.second_gpa(), layout.second_size(), layout.first_size()));
+  const auto pages = static_cast<uint64_t>(layout.first_size() / kPage);
+  const auto second = static_cast<uint64_t>(layout.second_size() / kPage);
+  const auto some_gpa = [&]() {
+    switch (random.below(16)) {
+      case 0:
+        return layout.second_gpa() + static_cast<double>(random.below(second)) * kPage;
+      case 1:
+        return layout.first_size() + static_cast<double>(random.below(64)) * kPage;
+      default: {
+        // Some blocks are met often.
+        const uint64_t page = random.below(2) == 0 ? random.below(pages) : random.below(pages / 8);
+        return static_cast<double>(page) * kPage;
+      }
+    }
+  };
+  while (ops.size() < length) {
+    const uint64_t beside = 300 + random.below(2000);
+    for (uint64_t i = 0; i < beside; ++i) {
+      const auto vcpu = static_cast<uint16_t>(random.below(kVcpus));
+      switch (random.below(10)) {
+        case 0:
+        case 1:
+        case 2:
+          ops.push_back(op_of(OpKind::kFault, vcpu, some_gpa(), 0,
+                              static_cast<uint8_t>((random.below(4) != 0 ? spec::kFlagPrivate : 0) |
+                                                   (random.below(8) == 0 ? spec::kFlagNoMap : 0))));
+          break;
+        case 3: {
+          // The vCPU's own pages.
+          const uint64_t page = random.below(pages / kVcpus) * kVcpus + vcpu;
+          const bool write = random.below(2) == 0;
+          ops.push_back(op_of(write ? OpKind::kGuestWrite : OpKind::kGuestRead, vcpu,
+                              static_cast<double>(page) * kPage + static_cast<double>(random.below(2048)),
+                              static_cast<double>(1 + random.below(2048)), 0,
+                              static_cast<uint32_t>(random.below(256))));
+          break;
+        }
+        case 4:
+          ops.push_back(op_of(OpKind::kTouch, vcpu, some_gpa(), static_cast<double>(random.below(600)) * kPage));
+          break;
+        default:
+          ops.push_back(op_of(OpKind::kTouch, vcpu, some_gpa(), kPage));
+          break;
+      }
+    }
+    const double at = static_cast<double>(random.below(layout.blocks)) * k2M;
+    switch (random.below(may_reserve ? 8 : 7)) {
+      case 0:
+        ops.push_back(op_of(OpKind::kConvert, 0, at, k2M, random.below(2) == 0 ? spec::kFlagPrivate : 0));
+        break;
+      case 1:
+        ops.push_back(op_of(OpKind::kConvert, 0, at + 7 * kPage, 9 * kPage, 0));
+        break;
+      case 2:
+        ops.push_back(op_of(OpKind::kConvert, 0, 0, layout.first_size(), spec::kFlagPrivate));
+        break;
+      case 3:
+        ops.push_back(op_of(OpKind::kPunch, 0, at, k2M));
+        break;
+      case 4:
+        ops.push_back(op_of(OpKind::kSplit, 0, at, k2M));
+        break;
+      case 5:
+        ops.push_back(op_of(OpKind::kMerge, 0, at, k2M, 0, kOrder2m));
+        break;
+      case 6:
+        ops.push_back(op_of(OpKind::kPoison, 0, at + 5 * kPage, kPage));
+        break;
+      default: {
+        spec::OpRecord op =
+            op_of(OpKind::kPressure, 0, 0, static_cast<double>(random.below(layout.blocks)), 0, kOrder2m);
+        ops.push_back(op);
+        break;
+      }
+    }
+  }
+  return ops;
+}
+
+struct Ran {
+  std::vector<spec::OutcomeRecord> outcomes;
+  double counters[spec::kCounters];
+  double errors[Engine::kErrnos];
+  VcpuFigures figures;
+};
+
+Ran run(const EngineOptions& options, const std::vector<spec::OpRecord>& ops, uint32_t threads) {
+  Engine engine(options);
+  Ran ran;
+  ran.outcomes.resize(ops.size());
+  RunControl control;
+  if (threads == 0) {
+    engine.run(ops.data(), ops.size(), ran.outcomes.data());
+  } else {
+    // Two calls: the second starts in the middle of an epoch.
+    const uint64_t half = ops.size() / 2 + 17;
+    CHECK_EQ(engine.run_on_vcpus(ops.data(), half, ran.outcomes.data(), threads, control), half);
+    CHECK_EQ(engine.run_on_vcpus(ops.data() + half, ops.size() - half, ran.outcomes.data() + half, threads, control),
+             ops.size() - half);
+  }
+  engine.counters(ran.counters);
+  engine.errors(ran.errors);
+  ran.figures = engine.vcpu_figures();
+  for (const std::string& problem : engine.verify()) test::fail(__FILE__, __LINE__, problem);
+  return ran;
+}
+
+void compare(const Design& design, const std::vector<spec::OpRecord>& ops, const Ran& one, const Ran& many) {
+  for (size_t i = 0; i < ops.size() && !test::failed(); ++i) {
+    const spec::OutcomeRecord& a = one.outcomes[i];
+    const spec::OutcomeRecord& b = many.outcomes[i];
+    bool same = a.errno_number == b.errno_number && a.exit == b.exit && a.has == b.has;
+    for (int value = 0; value < 4; ++value) {
+      const bool pfn = static_cast<OpKind>(ops[i].kind) == OpKind::kFault && value == spec::kFaultPfn;
+      same = same && (pfn || a.values[value] == b.values[value]);
+    }
+    if (!same) {
+      test::fail(__FILE__, __LINE__,
+                 std::string(design.name) + ": op " + std::to_string(i) + " of kind " + std::to_string(ops[i].kind) +
+                     " answered errno " + std::to_string(b.errno_number) + " for " + std::to_string(a.errno_number));
+    }
+  }
+  for (size_t i = 0; i < spec::kCounters; ++i) {
+    const auto counter = static_cast<Counter>(i);
+    if (counter == Counter::kStrandedPagesEnd) continue;
+    // Without tracking every explicit fault calls the hook, a touch only where it comes first.
+    if (counter == Counter::kPrepares && design.knobs.preparedness == spec::Preparedness::kNone) continue;
+    if (one.counters[i] == many.counters[i]) continue;
+    test::fail(__FILE__, __LINE__,
+               std::string(design.name) + ": counter " + std::to_string(i) + " is " + std::to_string(many.counters[i]) +
+                   " for " + std::to_string(one.counters[i]));
+  }
+  for (size_t i = 0; i < Engine::kErrnos; ++i) CHECK_EQ(one.errors[i], many.errors[i]);
+}
+
+TEST(vcpu_threads_count_what_one_thread_counts) {
+  uint64_t purpose = 0;
+  for (const Design& design : designs()) {
+    Random random(++purpose);
+    const bool giant = design.knobs.hugepages == spec::Hugepages::k1G;
+    const Layout layout{giant ? uint64_t{1016} : uint64_t{120}};
+    const std::vector<spec::OpRecord> ops = random_stream(random, layout, 12000, false);
+    const EngineOptions options = test::options(design.knobs, design.arch, giant ? 4 * kGiB : 1 * kGiB);
+    const Ran one = run(options, ops, 0);
+    for (const uint32_t threads : {1U, 2U, 4U}) {
+      const Ran many = run(options, ops, threads);
+      compare(design, ops, one, many);
+      CHECK_EQ(many.figures.ops_alone + many.figures.ops_beside, uint64_t{ops.size()});
+      if (threads > 1) CHECK(many.figures.epochs > 0);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace gmem
