@@ -25,10 +25,12 @@ export async function runJob(
   const costs = flags.cost === undefined ? undefined : await (await import('../cost/file.js')).readCostFile(flags.cost);
   const interruption = onInterrupt(flags.quiet);
   const progress = progressLine(flags.progress, flags.quiet);
+  // Timeline, memory map and the input's digest cost time, and only these show them.
+  const detailed = targets.some(({ format }) => format === 'html' || format === 'json');
   const own = {
     costs,
-    // Timeline and memory map cost time, and only these show them.
-    samples: targets.some(({ format }) => format === 'html' || format === 'json') ? undefined : 0,
+    detailed,
+    samples: detailed ? undefined : 0,
     signal: interruption.signal,
     onProgress: progress?.update,
   };
@@ -58,18 +60,19 @@ export async function runJob(
 
 interface OwnOptions extends Pick<CompareOptions, 'samples' | 'signal' | 'onProgress'> {
   readonly costs: CostTable | undefined;
+  readonly detailed: boolean;
 }
 
 async function runOnce(
   path: string,
   flags: RunFlags,
   settings: string[] | undefined,
-  own: OwnOptions,
+  { detailed, ...own }: OwnOptions,
   run: Runner,
 ): Promise<ResultsDocument> {
   const [input, sha256] = await Promise.all([
     openInput(path, { format: flags.inputFormat, settings }),
-    fileDigest(path),
+    detailed ? fileDigest(path) : undefined,
   ]);
   const { format, fitted, wishes } = input;
   return run(

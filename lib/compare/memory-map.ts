@@ -4,6 +4,7 @@
  */
 import type { Backend } from '../engine/backend.js';
 import type { OpSource } from '../ops/source.js';
+import { surveyOf } from '../ops/survey.js';
 import { NO_PFN, PAGE_BIT, PAGE_VIEW, PAGE_VIEW_WORDS } from '../spec/page-view.js';
 import { PAGE_BYTES } from '../spec/units.js';
 import type { FileMap } from './results.js';
@@ -42,10 +43,9 @@ export function memoryMaps(backend: Backend, source: OpSource): FileMap[] {
 
 function createdFiles(source: OpSource): number[] {
   const ids = new Set<number>();
-  for (const { stream } of source.chunks()) {
-    for (let i = 0; i < stream.length; i += 1) {
-      if (stream.records.opName(i) === 'create') ids.add(stream.records.read(i).gmem);
-    }
+  const { structural } = surveyOf(source);
+  for (let i = 0; i < structural.length; i += 1) {
+    if (structural.opName(i) === 'create') ids.add(structural.read(i).gmem);
   }
   return [...ids].sort((a, b) => a - b);
 }

@@ -2,6 +2,7 @@
  * What a run of a stream needs of its host, read off the stream before anything runs.
  */
 import type { OpSource } from '../ops/source.js';
+import { surveyOf } from '../ops/survey.js';
 import { OP_KIND } from '../spec/ops.js';
 import { PAGE_BYTES } from '../spec/units.js';
 
@@ -9,7 +10,7 @@ const GIB = 2 ** 30;
 /** No more than this unless asked for: a `create` of an absurd size is a legal op. */
 const DEFAULT_MEMORY_CAP = 8 * 1024 * GIB;
 
-const READS = new Set([OP_KIND['guest-read'], OP_KIND['host-read'], OP_KIND['vmm-read']]);
+const READS = [OP_KIND['guest-read'], OP_KIND['host-read'], OP_KIND['vmm-read']];
 
 /** A file opened with this size, or closed: size 0. */
 export interface FileEvent {
@@ -28,22 +29,16 @@ export interface StreamNeeds {
 
 export function streamNeeds(source: OpSource): StreamNeeds {
   let guestBytes = 0;
-  let readsContents = false;
   const files: FileEvent[] = [];
-  for (const { stream } of source.chunks()) {
-    const { records } = stream;
-    for (let i = 0; i < stream.length; i += 1) {
-      const kind = OP_KIND[records.opName(i)];
-      if (READS.has(kind)) readsContents = true;
-      if (kind === OP_KIND.close) files.push({ gmem: records.read(i).gmem, sizeBytes: 0 });
-      if (kind !== OP_KIND.create) continue;
-      const { gmem, size } = records.read(i);
-      if (!(size > 0 && size % PAGE_BYTES === 0)) continue;
-      guestBytes += size;
-      files.push({ gmem, sizeBytes: size });
-    }
+  const { counts, structural } = surveyOf(source);
+  for (let i = 0; i < structural.length; i += 1) {
+    const { kind, gmem, size } = structural.read(i);
+    if (kind === OP_KIND.close) files.push({ gmem, sizeBytes: 0 });
+    if (kind !== OP_KIND.create || !(size > 0 && size % PAGE_BYTES === 0)) continue;
+    guestBytes += size;
+    files.push({ gmem, sizeBytes: size });
   }
-  return { guestBytes, readsContents, files };
+  return { guestBytes, readsContents: READS.some((kind) => counts[kind] !== 0), files };
 }
 
 /**

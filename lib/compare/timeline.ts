@@ -40,6 +40,7 @@ export class TimelineSampler {
 
   /** Says that the ops of `chunk` before position `done` ran. To be called at the end of each chunk at least. */
   pass({ stream, start }: OpChunk, done: number): void {
+    if (this.#axis === 'op' && stream.times === null) this.#timedTo = done;
     for (; this.#timedTo < done; this.#timedTo += 1) {
       const t = stream.time(this.#timedTo - start);
       if (t !== undefined && t > this.#time) this.#time = t;
@@ -87,6 +88,7 @@ export class TimelineSampler {
 
 /** First and largest `t` of the ops; `undefined` when no op has one. */
 export function timeSpan(source: OpSource): { first: number; last: number } | undefined {
+  if (source.timed === false) return undefined;
   let first: number | undefined;
   let last = Number.NEGATIVE_INFINITY;
   for (const { stream } of source.chunks()) {

@@ -7,24 +7,15 @@
  */
 import { crc32 } from 'node:zlib';
 import { RECORD_BYTES } from '../spec/ops.js';
-import { OP_PLANS } from './encode.js';
 import { LineSplitter } from './lines.js';
-import {
-  END_MARK,
-  FOOTER_BYTES,
-  HAS_TIMES,
-  HEADER_BYTES,
-  layoutChecksum,
-  PACKED_MAGIC,
-  PACKED_VERSION,
-} from './packed-layout.js';
+import { checkFooter, checkMagic, checkTimes, readHeader, trailingBytes } from './packed-frame.js';
+import { FOOTER_BYTES, HEADER_BYTES, PACKED_MAGIC } from './packed-layout.js';
 import { InputProblems, inputError } from './problems.js';
 import { findBadRecord } from './record-check.js';
-import { MAX_RECORDS, OpRecords } from './records.js';
+import { OpRecords } from './records.js';
 import { OpStream } from './stream.js';
 
 const PARTS = ['header', 'records', 'times', 'notes', 'footer', 'end'] as const;
-const SECTIONS = ['records', 'times', 'notes'] as const;
 /** Records allocated for on trust. */
 const TRUSTED_RECORDS = 1 << 16;
 
@@ -64,7 +55,7 @@ export class PackedReader {
     let at = 0;
     while (at < chunk.length) {
       if (this.#part === PARTS.length - 1) {
-        throw this.#error(`more bytes after the end mark, accepted: nothing`);
+        throw trailingBytes(this.#file);
       }
       const piece = chunk.subarray(at, at + Math.min(chunk.length - at, this.#partBytes - this.#read));
       this.#store(piece);
@@ -77,7 +68,7 @@ export class PackedReader {
   /** @throws GmemError `ERR_GMEM_INPUT` if the file ended too early. */
   finish(): OpStream {
     if (this.#part < PARTS.length - 1) {
-      if (this.#part === 0) this.#magic(this.#small.subarray(0, Math.min(this.#read, PACKED_MAGIC.length)));
+      if (this.#part === 0) checkMagic(this.#small.subarray(0, Math.min(this.#read, PACKED_MAGIC.length)), this.#file);
       throw this.#error(
         `ends too early: ${this.#read} of ${this.#partBytes} bytes of its ${PARTS[this.#part]}, accepted: a complete file`,
       );
@@ -145,59 +136,18 @@ export class PackedReader {
     }
   }
 
-  #magic(begin: Uint8Array): void {
-    if (!PACKED_MAGIC.subarray(0, begin.length).every((byte, i) => begin[i] === byte)) {
-      throw this.#error('bad magic, accepted: a .gmt file');
-    }
-  }
-
   #header(): void {
-    const header = new DataView(this.#small.buffer, this.#small.byteOffset, HEADER_BYTES);
-    this.#magic(this.#small.subarray(0, PACKED_MAGIC.length));
-    const version = header.getUint16(8, true);
-    if (version !== PACKED_VERSION) throw this.#error(`version: got ${version}, accepted: ${PACKED_VERSION}`);
-    if (header.getUint32(HEADER_BYTES - 4, true) !== crc32(this.#small.subarray(0, HEADER_BYTES - 4))) {
-      throw this.#error('header is damaged: its checksum does not match');
-    }
-    const kinds = header.getUint16(12, true);
-    if (kinds > OP_PLANS.length || header.getUint32(16, true) !== layoutChecksum(kinds)) {
-      throw this.#error('was written with other op kinds, accepted: those of this version (go through .jsonl)');
-    }
-    const recordBytes = header.getUint16(10, true);
-    const bits = header.getUint16(14, true);
-    this.#count = header.getFloat64(24, true);
-    this.#notesBytes = header.getFloat64(32, true);
-    const legal =
-      recordBytes === RECORD_BYTES &&
-      (bits & ~HAS_TIMES) === 0 &&
-      header.getUint32(20, true) === 0 &&
-      header.getUint32(40, true) === 0 &&
-      Number.isInteger(this.#count) &&
-      this.#count >= 0 &&
-      this.#count <= MAX_RECORDS &&
-      Number.isSafeInteger(this.#notesBytes) &&
-      this.#notesBytes >= 0;
-    if (!legal) throw this.#error(`header is not one of version ${PACKED_VERSION}`);
-    this.#timesBytes = (bits & HAS_TIMES) === 0 ? 0 : this.#count * 8;
-    const total = HEADER_BYTES + this.#count * RECORD_BYTES + this.#timesBytes + this.#notesBytes + FOOTER_BYTES;
-    if (this.#sizeBytes !== undefined && this.#sizeBytes < total) {
-      throw this.#error(`ends too early: ${this.#sizeBytes} of ${total} bytes, accepted: a complete file`);
-    }
+    const header = readHeader(this.#small, this.#file, this.#sizeBytes);
+    this.#count = header.count;
+    this.#timesBytes = header.timesBytes;
+    this.#notesBytes = header.notesBytes;
     this.#reserve(this.#sizeBytes === undefined ? Math.min(this.#count, TRUSTED_RECORDS) : this.#count);
   }
 
   #footer(): void {
-    const footer = new DataView(this.#small.buffer, this.#small.byteOffset, FOOTER_BYTES);
-    SECTIONS.forEach((section, i) => {
-      if (footer.getUint32(4 * i, true) !== this.#checksums[i]) {
-        throw this.#error(`${section} are damaged: their checksum does not match`);
-      }
-    });
-    if (footer.getUint32(12, true) !== END_MARK) throw this.#error('has no end mark');
+    checkFooter(this.#small, this.#checksums, this.#file);
     this.#problems.throwIfAny();
-    if (this.#times.some((t) => t === Number.POSITIVE_INFINITY || t === Number.NEGATIVE_INFINITY)) {
-      throw this.#error('times: got an infinite number, accepted: finite ones');
-    }
+    checkTimes(this.#times, this.#file);
   }
 
   #note(text: string, line: number): void {

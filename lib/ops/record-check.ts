@@ -55,6 +55,34 @@ function boundsOf(spec: Exclude<KeySpec, { flag: unknown }>): { min: number; max
   }
 }
 
+/** What is legal for the ops of one kind: the most an integer field may be, and least and most of the quantities. */
+export interface RecordRule {
+  readonly flags: number;
+  readonly vcpu: number;
+  readonly vm: number;
+  readonly gmem: number;
+  readonly arg: number;
+  readonly address: readonly [least: number, most: number];
+  readonly size: readonly [least: number, most: number];
+  readonly extra: readonly [least: number, most: number];
+}
+
+/** The rules by kind, for who checks elsewhere. */
+export function recordRules(): RecordRule[] {
+  const bounds = (field: keyof typeof quantity, kind: number) =>
+    [quantity[field].min[kind] as number, quantity[field].max[kind] as number] as const;
+  return OP_PLANS.map(({ kind }) => ({
+    flags: flagBits[kind] as number,
+    vcpu: integerMax.vcpu[kind] as number,
+    vm: integerMax.vm[kind] as number,
+    gmem: integerMax.gmem[kind] as number,
+    arg: integerMax.arg[kind] as number,
+    address: bounds('address', kind),
+    size: bounds('size', kind),
+    extra: bounds('extra', kind),
+  }));
+}
+
 /** Whether these fields, straight from a caller, make a record that an encoder can have made. */
 export function isLegalRecord(
   kind: number,

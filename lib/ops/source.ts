@@ -3,6 +3,7 @@
  * bounded chunk at a time. Who only goes through ops takes a source, so that a stream need not fit in memory.
  */
 import { OpStream } from './stream.js';
+import type { Survey } from './survey.js';
 
 /** Consecutive ops. The stream is only lent: it may be filled anew for the next chunk. */
 export interface OpChunk {
@@ -14,6 +15,10 @@ export interface OpChunk {
 export interface OpSource {
   /** Ops in all. */
   readonly length: number;
+  /** What the ops are made of, where that is known without going through them. */
+  readonly survey?: Survey | undefined;
+  /** False: no op carries a time. */
+  readonly timed?: boolean;
   /** Every op, in order, from the first; each call goes through the same ops. */
   chunks(): Iterable<OpChunk>;
 }

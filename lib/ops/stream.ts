@@ -19,6 +19,10 @@ export class OpStream implements OpSource {
     return this.records.length;
   }
 
+  get timed(): boolean {
+    return this.times !== null;
+  }
+
   /** Itself, whole: what takes an OpSource takes a stream. */
   *chunks(): Generator<OpChunk> {
     yield { stream: this, start: 0 };

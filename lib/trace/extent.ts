@@ -5,13 +5,8 @@
 import { OP_PLANS } from '../ops/encode.js';
 import { blankFields } from '../ops/records.js';
 import type { OpSource } from '../ops/source.js';
+import { HAS_GPA, HAS_OFFSET, REACHABLE_BYTES, surveyOf } from '../ops/survey.js';
 import { OP_KIND, type OpName } from '../spec/ops.js';
-
-/**
- * Addresses a memory slot can reach from gpa 0: KVM takes 2^31 - 1 pages (KVM_MEM_MAX_NR_PAGES), here rounded down to whole
- * GiB. What lies beyond is a legal op, but no guest memory.
- */
-export const REACHABLE_BYTES = (2 ** 31 - 2 ** 18) * 4096;
 
 export interface Extent {
   /** Ops by name, of those that occur. */
@@ -35,58 +30,35 @@ const BIND = OP_KIND.bind;
 const CLOSE = OP_KIND.close;
 const DESTROY = OP_KIND.destroy;
 
-const withKey = (key: string): readonly boolean[] => OP_PLANS.map(({ keys }) => keys.some(([name]) => name === key));
-const HAS_GPA = withKey('gpa');
-const HAS_OFFSET = withKey('offset');
-const HAS_VM = withKey('vm');
-const HAS_GMEM = withKey('gmem');
-
 export function extentOf(source: OpSource): Extent {
-  const counts = new Array<number>(OP_PLANS.length).fill(0);
-  const vms = new Set<number>();
-  const gmems = new Set<number>();
+  const survey = surveyOf(source);
   const bound = new Peak();
   const files = new Peak();
+  const op = blankFields();
+  for (let i = 0; i < survey.structural.length; i += 1) {
+    const { kind, vm, gmem, arg, size } = survey.structural.read(i, op);
+    if (kind === CREATE) files.set(`${gmem}`, size);
+    else if (kind === BIND) bound.set(`${vm}/${arg}`, size);
+    else if (kind === CLOSE) files.set(`${gmem}`, 0);
+    else if (kind === DESTROY) bound.drop(`${vm}/`);
+  }
+  const ops: Partial<Record<OpName, number>> = {};
   let gpaStart = Number.POSITIVE_INFINITY;
   let gpaEnd = 0;
   let offsetEnd = 0;
-  let lastVm = -1;
-  let lastGmem = -1;
-  const op = blankFields();
-  for (const { stream } of source.chunks()) {
-    for (let i = 0; i < stream.length; i += 1) {
-      stream.records.read(i, op);
-      const { kind } = op;
-      counts[kind] = (counts[kind] as number) + 1;
-      if (op.vm !== lastVm && HAS_VM[kind]) {
-        lastVm = op.vm;
-        vms.add(lastVm);
-      }
-      if (op.gmem !== lastGmem && HAS_GMEM[kind]) {
-        lastGmem = op.gmem;
-        gmems.add(lastGmem);
-      }
-      if (kind === CREATE) files.set(`${op.gmem}`, op.size);
-      else if (kind === BIND) bound.set(`${op.vm}/${op.arg}`, op.size);
-      else if (kind === CLOSE) files.set(`${op.gmem}`, 0);
-      else if (kind === DESTROY) bound.drop(`${op.vm}/`);
-      const end = op.address + Math.max(op.size, 1);
-      if (op.address < 0 || op.size < 0 || end > REACHABLE_BYTES || kind === BIND) continue;
-      if (HAS_GPA[kind]) {
-        if (op.address < gpaStart) gpaStart = op.address;
-        if (end > gpaEnd) gpaEnd = end;
-      } else if (HAS_OFFSET[kind] && end > offsetEnd) offsetEnd = end;
-    }
-  }
-  const ops: Partial<Record<OpName, number>> = {};
   for (const { name, kind } of OP_PLANS) {
-    const count = counts[kind] as number;
+    const count = survey.counts[kind] as number;
     if (count > 0) ops[name] = count;
+    const end = survey.ends[kind] as number;
+    if (HAS_GPA[kind]) {
+      gpaStart = Math.min(gpaStart, survey.lowest[kind] as number);
+      gpaEnd = Math.max(gpaEnd, end);
+    } else if (HAS_OFFSET[kind]) offsetEnd = Math.max(offsetEnd, end);
   }
   return {
     ops,
-    vms: ascending(vms),
-    gmems: ascending(gmems),
+    vms: idsOf(survey.vms),
+    gmems: idsOf(survey.gmems),
     gpaStart: gpaEnd === 0 ? 0 : gpaStart,
     gpaEnd,
     offsetEnd,
@@ -113,6 +85,9 @@ class Peak {
   }
 }
 
-function ascending(ids: Set<number>): number[] {
-  return [...ids].sort((a, b) => a - b);
+/** Ascending. */
+function idsOf(named: Uint8Array): number[] {
+  const ids: number[] = [];
+  for (let id = named.indexOf(1); id >= 0; id = named.indexOf(1, id + 1)) ids.push(id);
+  return ids;
 }

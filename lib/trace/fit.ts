@@ -19,13 +19,18 @@ export interface Fit {
 }
 
 /**
- * @returns the stream itself if it creates or binds anything, names several VMs or files (which of them would own the
- *   memory?), or names no reachable address; else a new one that begins with create and bind.
+ * Whether a trace is without memory: it creates and binds nothing, names one VM and one file at most (which of several
+ * would own the memory?), and some reachable address.
  */
+export function lacksMemory({ ops, vms, gmems, gpaEnd, offsetEnd }: Extent): boolean {
+  const settled = ops.create !== undefined || ops.bind !== undefined;
+  return !settled && Math.max(gpaEnd, offsetEnd) > 0 && vms.length <= 1 && gmems.length <= 1;
+}
+
+/** @returns the stream itself if it does not lack memory, else a new one that begins with create and bind. */
 export function fitStream(stream: OpStream, extent: Extent): Fit {
+  if (!lacksMemory(extent)) return { stream, fitted: false };
   const end = Math.max(extent.gpaEnd, extent.offsetEnd);
-  const settled = extent.ops.create !== undefined || extent.ops.bind !== undefined;
-  if (settled || end === 0 || extent.vms.length > 1 || extent.gmems.length > 1) return { stream, fitted: false };
   const vm = extent.vms[0] ?? 0;
   const gmem = extent.gmems[0] ?? 0;
   const size = Math.ceil(end / GIB) * GIB;

@@ -41,6 +41,11 @@ export interface TraceFormat {
    * @param settings `key.path=value` each, for a format with `takesSettings`.
    */
   reader(file: string, sizeBytes?: number, settings?: readonly string[]): StreamReader | Promise<StreamReader>;
+  /**
+   * Opens a large regular file, not compressed, to be gone through where it is. `undefined`: it has to be read by `reader`.
+   * What is wrong with the file is told in the same words.
+   */
+  open?(file: string): Promise<OpSource | undefined>;
   /** Keys of such a file can be set from outside. */
   readonly takesSettings?: true;
 }

@@ -4,9 +4,9 @@
 import { inputError } from '../ops/problems.js';
 import { MAX_RECORDS } from '../ops/records.js';
 import { gathered, type OpSource } from '../ops/source.js';
-import { OpStream } from '../ops/stream.js';
+import type { OpStream } from '../ops/stream.js';
 import { type Extent, extentOf } from './extent.js';
-import { fitStream } from './fit.js';
+import { fitStream, lacksMemory } from './fit.js';
 import type { RunWishes, TraceFormat } from './format.js';
 import { acceptedFormats, TRACE_FORMATS } from './formats.js';
 import { HEAD_BYTES, openSource } from './source.js';
@@ -17,7 +17,7 @@ export interface Input {
   readonly format: string;
   readonly description: string;
   readonly gzip: boolean;
-  /** All ops, for who goes through them: those of a scenario are made while they are read. */
+  /** All ops, for who goes through them: those of a scenario are made, those of a large packed file read, while they are. */
   readonly ops: OpSource;
   /**
    * All ops in memory.
@@ -60,18 +60,33 @@ export async function openInput(path: string, options: InputOptions = {}): Promi
     if ((options.settings ?? []).length > 0 && format.takesSettings !== true) {
       throw inputError(path, `has no settings: it is ${format.description}, accepted: a scenario`);
     }
-    const reader = await format.reader(path, source.sizeBytes, options.settings);
-    for await (const chunk of source.chunks()) reader.push(chunk);
-    ops = reader.finish();
-    wishes = reader.wishes ?? {};
+    const opened = await openInPlace(path, format, source.sizeBytes);
+    if (opened === undefined) {
+      const reader = await format.reader(path, source.sizeBytes, options.settings);
+      for await (const chunk of source.chunks()) reader.push(chunk);
+      ops = reader.finish();
+      wishes = reader.wishes ?? {};
+    } else ops = opened;
   } finally {
     await source.close();
   }
   const own = extentOf(ops);
-  const fitting = options.fit !== false && ops instanceof OpStream;
-  const fit = fitting ? fitStream(ops as OpStream, own) : { stream: ops, fitted: false };
+  // A scenario makes its own memory.
+  const fitting = options.fit !== false && format.takesSettings !== true && lacksMemory(own);
+  const fit = fitting ? fitStream(gathered(ops), own) : { stream: ops, fitted: false };
   const extent = fit.fitted ? extentOf(fit.stream) : own;
   return new OpenedInput(path, format, source.gzip, fit.stream, wishes, fit.fitted, extent);
+}
+
+/** From here on a file is gone through where it is, if its format can: memory for it would cost more than reading it again. */
+const IN_PLACE_BYTES = 16 << 20;
+
+async function openInPlace(
+  path: string,
+  format: TraceFormat,
+  sizeBytes: number | undefined,
+): Promise<OpSource | undefined> {
+  return sizeBytes === undefined || sizeBytes < IN_PLACE_BYTES ? undefined : format.open?.(path);
 }
 
 class OpenedInput implements Input {
@@ -113,9 +128,18 @@ function formatNamed(path: string, name: string): TraceFormat {
   return format;
 }
 
+/** Begin of a file in which it may show what it is. */
+const BEGIN_BYTES = 4096;
+
 function sniffFormat(path: string, head: Uint8Array): TraceFormat {
   if (head.length === 0) throw inputError(path, `is empty, accepted: ${acceptedFormats()}`);
-  const text = Buffer.from(head.buffer, head.byteOffset, Math.min(head.length, HEAD_BYTES)).toString('latin1');
+  const characters = (bytes: number) =>
+    Buffer.from(head.buffer, head.byteOffset, Math.min(head.length, bytes)).toString('latin1');
+  // Most files show what they are at once; a log has to be searched.
+  const begin = characters(BEGIN_BYTES);
+  const evident = TRACE_FORMATS.find((format) => format.sniff(begin) === 0);
+  if (evident !== undefined) return evident;
+  const text = characters(HEAD_BYTES);
   let best: TraceFormat | undefined;
   let first = Number.POSITIVE_INFINITY;
   for (const format of TRACE_FORMATS) {

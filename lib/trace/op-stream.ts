@@ -5,6 +5,8 @@ import { JsonlReader } from '../ops/jsonl.js';
 import { PACKED_MAGIC } from '../ops/packed-layout.js';
 import { PackedReader } from '../ops/packed-reader.js';
 import type { TraceFormat } from './format.js';
+import { recordScanner } from './native-scanner.js';
+import { PackedFile } from './packed-file.js';
 
 export const JSONL_FORMAT: TraceFormat = {
   name: 'jsonl',
@@ -22,4 +24,5 @@ export const PACKED_FORMAT: TraceFormat = {
   description: 'op stream, packed (.gmt)',
   sniff: (head) => (head.startsWith(MAGIC_BEGIN) ? 0 : -1),
   reader: (file, sizeBytes) => new PackedReader(file, sizeBytes),
+  open: (file) => PackedFile.open(file, recordScanner()),
 };

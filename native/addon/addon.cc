@@ -8,6 +8,7 @@
 #include "addon/arguments.h"
 #include "addon/calibrate.h"
 #include "addon/kvm.h"
+#include "addon/records.h"
 #include "addon/sessions.h"
 #include "core/engine.h"
 
@@ -175,6 +176,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   }
   register_kvm(env, exports);
   register_calibrate(env, exports);
+  register_records(env, exports);
   return exports;
 }
 
