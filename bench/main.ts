@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { type BorderResult, runBorder } from './border.js';
 import { type CoreResult, runCore } from './core.js';
 import { PAIRS, type PairResult, runPair } from './pairs.js';
+import { type ReplayResult, runReplay } from './replay.js';
 
 const OUTPUT = fileURLToPath(new URL('../../build/bench.json', import.meta.url));
 
@@ -27,6 +28,7 @@ const wanted = (name: string) => names.length === 0 || names.some((part) => name
 const pairs: PairResult[] = [];
 let border: BorderResult[] = [];
 let core: CoreResult[] = [];
+let replays: ReplayResult[] = [];
 
 const chosen = PAIRS.filter((pair) => wanted(pair.name));
 if (chosen.length > 0) line('native and reference, same records, same counters', 'native', 'reference', 'ratio', 'ops');
@@ -51,14 +53,28 @@ if (wanted('border')) {
   }
 }
 
+if (wanted('replay')) {
+  line('replay: a whole process', 'ops/s', 'all of it', 'start', 'engine');
+  replays = await runReplay();
+  for (const { name, operation, operations, ops_per_second, ...split } of replays) {
+    line(
+      `${name}: ${operation}, ${operations} ops`,
+      `${(ops_per_second / 1e6).toFixed(1)} M`,
+      nanoseconds(split.process_ns),
+      nanoseconds(split.node_start_ns + split.command_start_ns),
+      nanoseconds(split.engine_ns),
+    );
+  }
+}
+
 core = runCore(names);
 if (core.length > 0) line('core: C++ alone', 'median', 'least', 'most', 'ops');
 for (const { name, operations, median_ns, least_ns, most_ns } of core) {
   line(name, nanoseconds(median_ns), nanoseconds(least_ns), nanoseconds(most_ns), String(operations));
 }
 
-if (pairs.length + border.length + core.length === 0) {
-  const known = [...PAIRS.map((pair) => pair.name), 'border', 'and the names that gmem_core_bench prints'];
+if (pairs.length + border.length + replays.length + core.length === 0) {
+  const known = [...PAIRS.map((pair) => pair.name), 'border', 'replay', 'and the names that gmem_core_bench prints'];
   process.stderr.write(`no benchmark is called ${names.join(', ')}; there are: ${known.join(', ')}\n`);
   process.exit(2);
 }
@@ -69,5 +85,5 @@ const machine = {
   node: process.version,
 };
 const date = new Date().toISOString();
-writeFileSync(OUTPUT, `${JSON.stringify({ date, machine, pairs, border, core }, null, 2)}\n`);
+writeFileSync(OUTPUT, `${JSON.stringify({ date, machine, pairs, border, replays, core }, null, 2)}\n`);
 process.stdout.write(`written to ${OUTPUT}\n`);
