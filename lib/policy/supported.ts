@@ -117,10 +117,6 @@ const REFUSALS: readonly Refusal[] = [
 /** What the reference engine runs and the native engine does not run yet. */
 const NOT_NATIVE: readonly Refusal[] = [
   {
-    when: (_, arch) => arch === 'tdx',
-    reason: 'arch tdx is not simulated by the native engine yet, reference runs it',
-  },
-  {
     when: (knobs) => promotes(knobs) || knobs.merge === 'deferred',
     reason: 'promote and merge deferred are not simulated by the native engine yet, reference runs them',
   },

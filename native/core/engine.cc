@@ -35,7 +35,8 @@ Engine::Engine(const EngineOptions& options)
     : knobs_(options.knobs),
       arch_(options.arch),
       snp_(options.arch == spec::Arch::kSnp),
-      initially_private_(options.arch == spec::Arch::kSnp || options.arch == spec::Arch::kTdx),
+      tdx_(options.arch == spec::Arch::kTdx),
+      initially_private_(snp_ || tdx_),
       in_place_(options.knobs.conversion == spec::Conversion::kInPlace),
       natural_(options.knobs.shared_order == spec::SharedOrder::kNatural),
       one_table_(natural_ && (options.arch == spec::Arch::kNone || options.arch == spec::Arch::kPkvm)),
@@ -141,7 +142,10 @@ Engine::Errno Engine::dispatch(Lane& lane, const spec::OpRecord& op, Outcome& ou
 
 Vm& Engine::vm_record(uint32_t number) {
   std::unique_ptr<Vm>& vm = vms_[number];
-  if (!vm) vm = std::make_unique<Vm>();
+  if (!vm) {
+    vm = std::make_unique<Vm>();
+    vm->runs = !tdx_;
+  }
   return *vm;
 }
 

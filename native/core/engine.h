@@ -203,10 +203,21 @@ class Engine {
   }
   void mark_page(File& file, Index index) { file.pages.mark(index); }
   uint32_t install_leaf(Lane& lane, File& file, Index index, uint32_t level, bool map);
-  void zap(Lane& lane, PageMap& pages, Run<Index> run);
-  void zap_block(Lane& lane, PageMap& pages, uint64_t block, const Bitmap512& mask);
+  void zap(Lane& lane, File& file, Run<Index> run);
+  void zap_block(Lane& lane, File& file, uint64_t block, const Bitmap512& mask);
   void zap_larger_leaf(Lane& lane, PageMap& pages, uint64_t block);
   void zap_gfns(Vm& vm, Run<Gfn> run);
+
+  // Sections 22 and 23: what tdx does otherwise. Elsewhere nothing of it runs.
+  Vm* first_run(Lane& lane, Vm& vm, Errno& refused);
+  void add_page(File& file, Index index);
+  Errno accept(Vm& vm, Slot* slot, Gfn gfn, bool huge, Outcome& out);
+  Bitmap512 private_leaves(const File& file, uint64_t block) const;
+  uint32_t install_sept_leaf(Lane& lane, File& file, Index index, uint32_t level, bool map);
+  void zap_block_tdx(Lane& lane, File& file, uint64_t block, const Bitmap512& mask);
+  void demote(Lane& lane, File& file, uint64_t block);
+  void zap_turning(File& file, Run<Index> piece, bool on);
+  bool mapping_refuses(const File& file, Run<Index> folio, Run<Index> zapped) const;
 
   // Section 7: accesses.
   Errno op_touch(Lane& lane, const spec::OpRecord& op, Outcome& out);
@@ -276,7 +287,7 @@ class Engine {
   uint64_t huge_blocks() const { return (uint64_t{1} << huge_order_) >> kBlockShift; }
   bool folio_referenced(const File& file, uint64_t first_block, uint64_t blocks) const;
   bool first_referenced(const File& file, Run<Index> run, Index& found) const;
-  bool refuse_split(File& file, uint64_t block);
+  bool refuse_split(File& file, uint64_t block, Run<Index> zapped = {});
   void split_folio(Lane& lane, File& file, uint64_t block, uint32_t order);
   void split_1g(Lane& lane, File& file, uint64_t region, uint32_t order);
   void split_2m(Lane& lane, File& file, uint64_t block);
@@ -312,6 +323,15 @@ class Engine {
       return &vm_record(number);
     return vm->destroyed ? nullptr : vm;
   }
+  // The VM of a vCPU's op; nullptr when it does not run, then `refused` says why.
+  Vm* running_vm(Lane& lane, uint32_t number, Errno& refused) {
+    refused = spec::kEBADF;
+    if (number >= vms_.size()) return nullptr;
+    Vm* const vm = vms_[number].get();
+    if (vm != nullptr && vm->runs) [[likely]]
+      return vm;
+    return first_run(lane, vm_record(number), refused);
+  }
   File* open_file(uint32_t gmem) const;
   uint16_t asid_of(uint32_t vm) const { return static_cast<uint16_t>(vm + 1); }
   void count(spec::Counter counter, uint64_t n = 1) { lane_.count(counter, n); }
@@ -323,6 +343,7 @@ class Engine {
   const spec::Knobs knobs_;
   const spec::Arch arch_;
   const bool snp_;
+  const bool tdx_;
   const bool initially_private_;
   const bool in_place_;
   const bool natural_;

@@ -33,8 +33,9 @@ Engine::Errno Engine::access_page(Lane& lane, BlockLock& block, Vm& vm, Gfn gfn,
 }
 
 Engine::Errno Engine::op_touch(Lane& lane, const spec::OpRecord& op, Outcome& out) {
-  Vm* vm = live_vm(op.vm);
-  if (vm == nullptr) return spec::kEBADF;
+  Errno refused;
+  Vm* vm = running_vm(lane, op.vm, refused);
+  if (vm == nullptr) return refused;
   const int64_t gpa = quantity(op.address);
   const int64_t size = quantity(op.size);
   if (size <= 0) return spec::kEINVAL;
@@ -130,8 +131,9 @@ Engine::Errno Engine::move_bytes(Lane& lane, const spec::OpRecord& op, bool writ
 }
 
 Engine::Errno Engine::op_guest_access(Lane& lane, const spec::OpRecord& op, bool write, Outcome& out) {
-  Vm* vm = live_vm(op.vm);
-  if (vm == nullptr) return spec::kEBADF;
+  Errno refused;
+  Vm* vm = running_vm(lane, op.vm, refused);
+  if (vm == nullptr) return refused;
   BlockLock block(lane);
   return move_bytes(lane, op, write, out, [&](int64_t page, Mapping& mapping) {
     const Errno error = access_page(lane, block, *vm, Gfn{static_cast<uint64_t>(page)}, mapping);

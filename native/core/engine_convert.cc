@@ -61,6 +61,7 @@ Engine::Errno Engine::op_finalize(uint32_t number) {
   if (vm == nullptr) return spec::kEBADF;
   if (vm->finalized) return spec::kEINVAL;
   vm->finalized = true;
+  vm->runs = true;
   return spec::kOk;
 }
 
@@ -81,6 +82,7 @@ Engine::Errno Engine::op_populate(const spec::OpRecord& op, Outcome& out) {
     if (done == 0) return error;
     break;
   }
+  vm->launching = true;
   set_value(out, spec::kPopulateDone, static_cast<double>(done));
   return spec::kOk;
 }
@@ -98,8 +100,8 @@ Engine::Errno Engine::populate_step(Vm& vm, Slot& slot, Gfn gfn, Gfn end, const 
   if (!is_private(vm, &slot, gfn)) return spec::kEINVAL;
 
   const uint64_t block = index.block();
-  const bool whole =
-      mapping_order(slot, file.pages, index) != kOrder4k && gfn.in_block() == 0 && gfn + Pages{kBlockPages} <= end;
+  const bool whole = !tdx_ && mapping_order(slot, file.pages, index) != kOrder4k && gfn.in_block() == 0 &&
+                     gfn + Pages{kBlockPages} <= end;
   const bool huge = whole && (in_place_ ? private_bits(file, block).all() : slot.kinds.uniform(gfn.block()));
   const uint32_t pages = huge ? kBlockPages : 1;
   const Pfn first = file.pages.pfn(index);
@@ -111,6 +113,8 @@ Engine::Errno Engine::populate_step(Vm& vm, Slot& slot, Gfn gfn, Gfn end, const 
   } else if (snp_) {
     RmpEntry entry;
     if (rmp_.lookup(first, entry) && entry.assigned) return spec::kEEXIST;
+  } else if (tdx_ && file.pages.leaf_order(index) >= 0) {
+    return spec::kEEXIST;
   }
   if (absent) return spec::kEFAULT;
 
@@ -131,6 +135,7 @@ Engine::Errno Engine::populate_step(Vm& vm, Slot& slot, Gfn gfn, Gfn end, const 
       return spec::kENOMEM;
     }
     mark_page(file, index + Pages{i});
+    if (tdx_) add_page(file, index);
     ++done;
   }
   return spec::kOk;
@@ -138,9 +143,10 @@ Engine::Errno Engine::populate_step(Vm& vm, Slot& slot, Gfn gfn, Gfn end, const 
 
 Engine::Errno Engine::op_validate(const spec::OpRecord& op, Outcome& out) {
   enum Code { kOk = 0, kFailInput = 1, kFailSizeMismatch = 6, kNoUpdate = 255 };
-  Vm* vm = live_vm(op.vm);
-  if (vm == nullptr) return spec::kEBADF;
-  if (!snp_) return spec::kEOPNOTSUPP;
+  Errno refused;
+  Vm* vm = running_vm(lane_, op.vm, refused);
+  if (vm == nullptr) return refused;
+  if (!snp_ && !tdx_) return spec::kEOPNOTSUPP;
   const int64_t gpa = quantity(op.address);
   const int64_t size = quantity(op.size);
   const bool huge = size == static_cast<int64_t>(kBlockBytes);
@@ -153,6 +159,7 @@ Engine::Errno Engine::op_validate(const spec::OpRecord& op, Outcome& out) {
   }
   const Gfn gfn{static_cast<uint64_t>(gpa) >> kPageShift};
   Slot* slot = lane_.slot_at(*vm, gfn);
+  if (tdx_) return accept(*vm, slot, gfn, huge, out);
   Mapping mapping;
   const auto reach = [&]() {
     if (slot != nullptr && is_private(*vm, slot, gfn) && slot->file->pages.leaf_order(slot->index_of(gfn)) >= 0) {

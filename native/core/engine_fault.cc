@@ -54,7 +54,8 @@ Engine::Errno Engine::fault_gmem(Lane& lane, Slot& slot, Gfn gfn, bool to_privat
     }
     if (mapping.level > static_cast<uint32_t>(rmp_order)) mapping.level = static_cast<uint32_t>(rmp_order);
   }
-  mapping.level = install_leaf(lane, file, index, mapping.level, map);
+  mapping.level = tdx_ && to_private ? install_sept_leaf(lane, file, index, mapping.level, map)
+                                     : install_leaf(lane, file, index, mapping.level, map);
   return spec::kOk;
 }
 
@@ -91,8 +92,9 @@ Engine::Errno Engine::fault(Lane& lane, Vm& vm, Slot* slot, Gfn gfn, bool to_pri
 }
 
 Engine::Errno Engine::op_fault(Lane& lane, const spec::OpRecord& op, Outcome& out) {
-  Vm* vm = live_vm(op.vm);
-  if (vm == nullptr) return spec::kEBADF;
+  Errno refused;
+  Vm* vm = running_vm(lane, op.vm, refused);
+  if (vm == nullptr) return refused;
   const Gfn gfn{static_cast<uint64_t>(quantity(op.address) >> kPageShift)};
   Mapping mapping;
   Slot* slot = lane.slot_at(*vm, gfn);

@@ -56,7 +56,7 @@ void Engine::free_everything(File& file) {
     punch(file, file.all());
     return;
   }
-  zap(lane_, file.pages, file.all());
+  zap(lane_, file, file.all());
   const uint64_t end = file.pages.blocks();
   for (uint64_t block = file.pages.next_touched(0, end); block < end;
        block = file.pages.next_touched(block + huge_blocks(), end)) {

@@ -93,7 +93,7 @@ Engine::Errno Engine::check_to_shared(Conversion& conversion, File& file, Run<In
     const uint64_t first = folio_first_block(word, block);
     checked_end = first + folio_blocks(word);
     const Index start = std::max(Index::of_block(first), piece.first);
-    if (refuse_split(file, block)) {
+    if (refuse_split(file, block, piece)) {
       conversion.refused = start;
       count(Counter::kConvertEagain);
       return spec::kEAGAIN;
@@ -136,6 +136,9 @@ Engine::Errno Engine::convert_piece(Conversion& conversion, File& file, Run<Inde
       conversion.to_private ? check_to_private(conversion, file, piece) : check_to_shared(conversion, file, piece);
   if (error != spec::kOk) return error;
 
+  // Before any split: a 2M leaf that goes whole is not demoted first.
+  if (tdx_) zap_turning(file, piece, on);
+  const bool zap_here = !one_table_ && !tdx_;
   // The maximal sub-ranges that turn, where something later needs them as such.
   std::vector<Run<Index>> turned;
   const bool keep_runs = natural_ || knobs_.preparedness == spec::Preparedness::kStateEarly;
@@ -160,7 +163,7 @@ Engine::Errno Engine::convert_piece(Conversion& conversion, File& file, Run<Inde
       }
       i = turning.next_set(end);
     }
-    if (!one_table_) zap_block(lane_, file.pages, block, turning);
+    if (zap_here) zap_block(lane_, file, block, turning);
     const Bitmap512 present = file.pages.present_bits(block) & turning;
     if (!conversion.to_private && !present.none()) {
       if (snp_) share_in_rmp(file, block, present);

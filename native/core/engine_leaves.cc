@@ -13,7 +13,12 @@ void Engine::zap_larger_leaf(Lane& lane, PageMap& pages, uint64_t block) {
   lane.count(Counter::kZaps1g);
 }
 
-void Engine::zap_block(Lane& lane, PageMap& pages, uint64_t block, const Bitmap512& mask) {
+void Engine::zap_block(Lane& lane, File& file, uint64_t block, const Bitmap512& mask) {
+  if (tdx_) {
+    zap_block_tdx(lane, file, block, mask);
+    return;
+  }
+  PageMap& pages = file.pages;
   zap_larger_leaf(lane, pages, block);
   const BlockWord& word = pages.word(block);
   if (word.leaf_2m()) {
@@ -29,12 +34,13 @@ void Engine::zap_block(Lane& lane, PageMap& pages, uint64_t block, const Bitmap5
   }
 }
 
-void Engine::zap(Lane& lane, PageMap& pages, Run<Index> run) {
+void Engine::zap(Lane& lane, File& file, Run<Index> run) {
   if (run.empty()) return;
+  const PageMap& pages = file.pages;
   const uint64_t end = (run.end - Pages{1}).block() + 1;
   for (uint64_t block = pages.next_touched(run.first.block(), end); block < end;
        block = pages.next_touched(block + 1, end)) {
-    if (!pages.word(block).untouched()) zap_block(lane, pages, block, block_mask(run, block));
+    if (!pages.word(block).untouched()) zap_block(lane, file, block, block_mask(run, block));
   }
 }
 
@@ -52,7 +58,7 @@ uint32_t Engine::install_leaf(Lane& lane, File& file, Index index, uint32_t leve
   const auto zap_all_of = [&](uint64_t of) {
     Bitmap512 everything;
     everything.fill(true);
-    zap_block(lane, file.pages, of, everything);
+    zap_block(lane, file, of, everything);
   };
   if (level == kOrder2m) {
     // Not covered yet, so at most by 4K leaves, and those are in a line.
@@ -72,7 +78,7 @@ uint32_t Engine::install_leaf(Lane& lane, File& file, Index index, uint32_t leve
 void Engine::zap_gfns(Vm& vm, Run<Gfn> run) {
   for (size_t i = vm.first_slot_above(run.first); i < vm.by_gfn.size() && vm.by_gfn[i]->gfns.first < run.end; ++i) {
     Slot& slot = *vm.by_gfn[i];
-    zap(lane_, slot.file->pages, slot.indexes_of(slot.gfns.clipped_to(run)));
+    zap(lane_, *slot.file, slot.indexes_of(slot.gfns.clipped_to(run)));
   }
 }
 

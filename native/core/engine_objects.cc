@@ -24,7 +24,7 @@ Engine::Errno Engine::op_create(const spec::OpRecord& op) {
   if (vm == nullptr) return spec::kEBADF;
   if (op.gmem >= files_by_id_.size()) return spec::kEINVAL;
   if (files_by_id_[op.gmem] != nullptr) return spec::kEEXIST;
-  const bool private_memory = snp_ && knobs_.conversion == spec::Conversion::kDiscard;
+  const bool private_memory = (snp_ || tdx_) && knobs_.conversion == spec::Conversion::kDiscard;
   const uint32_t supported = private_memory ? 0 : spec::kCreateFlagMmap | spec::kCreateFlagInitShared;
   const auto flags = quantity(op.extra);
   if (flags < 0 || (flags & ~static_cast<int64_t>(supported)) != 0) return spec::kEINVAL;
@@ -44,6 +44,7 @@ Engine::Errno Engine::op_create(const spec::OpRecord& op) {
       file->retained = std::make_unique<ShareMap>(flag_lines_, file->all());
     }
     if (vcpus_) file->lock = std::make_unique<ShardedLock>(static_cast<uint32_t>(vcpus_->lanes.size()));
+    if (tdx_) file->accepted = std::make_unique<ShareMap>(flag_lines_, file->all());
     if (!pool_.reserve(huge_pages)) return spec::kENOMEM;
     file->reserved_huge_pages = huge_pages;
     if (natural_ && !file->initially_private) file->shared_ranges.emplace(0, pages.value);
@@ -121,7 +122,7 @@ void Engine::delete_slot(Vm& vm, uint32_t number) {
     for (auto& lane : vcpus_->lanes) lane->forget_slots();
   }
   File& file = *slot->file;
-  zap(lane_, file.pages, slot->indexes());
+  zap(lane_, file, slot->indexes());
   slot->kinds.for_each_flagged([&](Run<Gfn> run) { vm.changed_kinds.add(run); });
   file.bindings.erase(slot->first.value);
   drop_file_if_unused(file);
@@ -156,6 +157,7 @@ Engine::Errno Engine::op_destroy(uint32_t number) {
   Vm* vm = live_vm(number);
   if (vm == nullptr) return spec::kEBADF;
   vm->destroyed = true;
+  vm->runs = false;
   if (vm->open_files == 0) bury_vm(*vm);
   return spec::kOk;
 }

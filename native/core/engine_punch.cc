@@ -79,7 +79,7 @@ Engine::PunchResult Engine::punch(File& file, Run<Index> wanted) {
 }
 
 void Engine::punch_block(File& file, uint64_t block, const Bitmap512& mask, PunchResult& result) {
-  zap_block(lane_, file.pages, block, mask);
+  zap_block(lane_, file, block, mask);
   if (file.pages.word(block).huge()) {
     if (mask.all()) {
       free_folio(file, block, result);
@@ -109,7 +109,7 @@ Engine::Errno Engine::punch_pool(File& file, Run<Index> wanted, PunchResult& res
     pins_.attempt(file.serial, {Index::of_block(first), Index::of_block(first + huge_blocks())});
     return spec::kEAGAIN;
   }
-  zap(lane_, file.pages, run);
+  zap(lane_, file, run);
   const uint64_t end = (run.end - Pages{1}).block() + 1;
   uint64_t block = file.pages.next_touched(run.first.block(), end);
   while (block < end) {

@@ -14,14 +14,16 @@ bool Engine::folio_referenced(const File& file, uint64_t first_block, uint64_t b
   return first_referenced(file, {Index::of_block(first_block), Index::of_block(first_block + blocks)}, found);
 }
 
-// True, counted and an attempt, when a reference refuses the split of the folio that holds the block. REQUIRES: huge.
-bool Engine::refuse_split(File& file, uint64_t block) {
+// True, counted and an attempt, when a reference refuses the split of the folio that holds the block. `zapped`: where
+// the op zaps leaves before it splits. REQUIRES: huge.
+bool Engine::refuse_split(File& file, uint64_t block, Run<Index> zapped) {
   const BlockWord word = file.pages.word(block);
   const uint64_t first = folio_first_block(word, block);
   const uint64_t blocks = folio_blocks(word);
-  if (!folio_referenced(file, first, blocks)) return false;
+  const Run<Index> folio{Index::of_block(first), Index::of_block(first + blocks)};
+  if (!folio_referenced(file, first, blocks) && !(tdx_ && mapping_refuses(file, folio, zapped))) return false;
   count(Counter::kSplitFailed);
-  pins_.attempt(file.serial, {Index::of_block(first), Index::of_block(first + blocks)});
+  pins_.attempt(file.serial, folio);
   return true;
 }
 
@@ -30,7 +32,7 @@ void Engine::split_2m(Lane& lane, File& file, uint64_t block) {
   Bitmap512 nothing;
   nothing.fill(false);
   zap_larger_leaf(lane, file.pages, block);
-  if (file.pages.word(block).leaf_2m()) zap_block(lane, file.pages, block, nothing);
+  if (file.pages.word(block).leaf_2m()) zap_block(lane, file, block, nothing);
   BlockWord& word = file.pages.change(block);
   if (!word.ever_split()) {
     word.set_ever_split();
@@ -57,7 +59,7 @@ void Engine::split_1g(Lane& lane, File& file, uint64_t region, uint32_t order) {
   take_vmemmap(lane, file.pages.first_pfn(first));
   for (uint64_t block = first; block < first + kRegionBlocks; ++block) {
     BlockWord& piece = file.pages.change(block);
-    if (order == kOrder4k && piece.leaf_2m()) zap_block(lane, file.pages, block, nothing);
+    if (order == kOrder4k && piece.leaf_2m()) zap_block(lane, file, block, nothing);
     piece.set_held(order == kOrder4k ? BlockWord::Held::kSmallRun : BlockWord::Held::k2m);
   }
   lane.count(Counter::kSplits1g);

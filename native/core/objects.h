@@ -44,6 +44,7 @@ struct File {
   std::unique_ptr<PageMap> copies;             // shared copies: memory of the VMM outside gmem
   std::unique_ptr<ShareMap> changed_kinds;     // in place: indexes whose kind is not the initial one
   std::unique_ptr<ShareMap> retained;          // discard: private pages kept under a shared gfn
+  std::unique_ptr<ShareMap> accepted;          // tdx: pages under a private leaf that the guest accepted
   std::map<uint64_t, uint64_t> shared_ranges;  // natural: first index -> end of each to-shared range
   std::map<uint64_t, Slot*> bindings;          // by first index
   uint64_t reserved_huge_pages = 0;            // pool pages the file may still take
@@ -109,6 +110,8 @@ inline Slot* File::slot_at(Index index) const {
 
 struct Vm {
   bool destroyed = false;
+  bool runs = false;       // its vCPUs may run: not destroyed and, on tdx, finalized
+  bool launching = false;  // a page was populated
   bool finalized = false;
   uint32_t open_files = 0;
   KindRanges changed_kinds;  // unbound gfns whose kind is not the initial one

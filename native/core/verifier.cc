@@ -162,9 +162,24 @@ void Verifier::check_leaves(const File& file, uint64_t block) {
   }
 }
 
+// The private leaves of a block, and what the guest accepted of it.
+void Verifier::check_sept(const File& file, uint64_t block) {
+  const Bitmap512 held = engine_.private_leaves(file, block);
+  const Bitmap512 accepted = file.accepted->bits(block);
+  const bool huge = file.pages.word(block).leaf_2m();
+  private_leaves_ += huge ? !held.none() : held.count();
+  accepted_ += accepted.count();
+  const std::string where = at(file, Index::of_block(block));
+  expect(and_not(accepted, held).none(), where + ": accepted, but under no private leaf");
+  expect(!huge || accepted.none() || accepted.all(), where + ": a 2M leaf accepted in part");
+  if (!file.pages.region(block / kRegionBlocks).leaf_1g) return;
+  const Slot* slot = file.slot_at(Index::of_block(block));
+  expect(!engine_.page_private(file, slot, Index::of_block(block)), where + ": a private leaf of 1G");
+}
+
 void Verifier::check_file(const File& file) {
   const uint64_t end = file.pages.blocks();
-  split_blocks_ = merged_blocks_ = split_regions_ = merged_regions_ = 0;
+  split_blocks_ = merged_blocks_ = split_regions_ = merged_regions_ = accepted_ = 0;
   uint64_t next_region = 0;
   for (uint64_t block = file.pages.next_touched(0, end); block < end; block = file.pages.next_touched(block + 1, end)) {
     if (block / kRegionBlocks >= next_region) {
@@ -173,6 +188,7 @@ void Verifier::check_file(const File& file) {
     }
     check_gmem_block(file, block);
     check_leaves(file, block);
+    if (engine_.tdx_) check_sept(file, block);
     if (file.retained) retained_ += file.retained->bits(block).count();
     if (file.retained) {
       expect(and_not(file.retained->bits(block), file.pages.present_bits(block)).none(),
@@ -180,6 +196,11 @@ void Verifier::check_file(const File& file) {
     }
     if (engine_.pool_.size() == 0 || file.pages.block_empty(block) || block % engine_.huge_blocks() != 0) continue;
     ++(file.pages.word(block).folio_order() == engine_.huge_order_ ? unsplit_huge_ : split_huge_);
+  }
+  if (engine_.tdx_) {
+    uint64_t accepted = 0;
+    file.accepted->for_each_flagged([&](Run<Index> run) { accepted += run.size().value; });
+    same("accepted pages of a file", accepted, accepted_);
   }
   if (engine_.in_place_ && file.open) {
     shared_groups_ = 0;
@@ -247,8 +268,14 @@ void Verifier::check_memory() {
 
 void Verifier::check_counters() {
   const auto value = [&](Counter counter) { return engine_.value(counter); };
-  same("faults_4k - zaps_4k", value(Counter::kFaults4k) - value(Counter::kZaps4k), leaves_4k_);
-  same("faults_2m - zaps_2m", value(Counter::kFaults2m) - value(Counter::kZaps2m), leaves_2m_);
+  const uint64_t demoted = value(Counter::kSeptDemote) - value(Counter::kSeptPromote);
+  same("faults_4k - zaps_4k + 512 (sept_demote - sept_promote)",
+       value(Counter::kFaults4k) - value(Counter::kZaps4k) + kBlockPages * demoted, leaves_4k_);
+  same("faults_2m - zaps_2m - sept_demote + sept_promote",
+       value(Counter::kFaults2m) - value(Counter::kZaps2m) - demoted, leaves_2m_);
+  same("sept_add + sept_aug - sept_remove + 511 (sept_demote - sept_promote)",
+       value(Counter::kSeptAdd) + value(Counter::kSeptAug) - value(Counter::kSeptRemove) + (kBlockPages - 1) * demoted,
+       private_leaves_);
   same("faults_1g - zaps_1g", value(Counter::kFaults1g) - value(Counter::kZaps1g), leaves_1g_);
   const auto net = [&](Counter allocated, Counter freed) { return value(allocated) - value(freed); };
   const uint64_t allocated_4k = net(Counter::kFoliosAllocated4k, Counter::kFoliosFreed4k);

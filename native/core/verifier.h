@@ -24,6 +24,7 @@ class Verifier {
   void check_region(const File& file, uint64_t region);
   void check_kinds_in_place(const File& file, uint64_t block);
   void check_leaves(const File& file, uint64_t block);
+  void check_sept(const File& file, uint64_t block);
   void check_pool();
   void check_huge_entry(const File& file, uint64_t block);
   void check_rmp();
@@ -51,7 +52,9 @@ class Verifier {
   uint64_t leaves_4k_ = 0;
   uint64_t leaves_2m_ = 0;
   uint64_t leaves_1g_ = 0;
-  uint64_t assigned_ = 0;  // RMP-assigned pages found through files
+  uint64_t private_leaves_ = 0;  // entries of the S-EPT
+  uint64_t accepted_ = 0;        // accepted pages found under them, of one file
+  uint64_t assigned_ = 0;        // RMP-assigned pages found through files
   uint64_t split_blocks_ = 0;
   uint64_t merged_blocks_ = 0;
   uint64_t split_regions_ = 0;

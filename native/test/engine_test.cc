@@ -179,13 +179,20 @@ std::vector<Setting> settings() {
       {"4k none", test::knobs_4k(), spec::Arch::kNone},   {"4k snp", test::knobs_4k(), spec::Arch::kSnp},
       {"idempotent none", idempotent, spec::Arch::kNone}, {"idempotent snp", idempotent, spec::Arch::kSnp},
       {"strict none", strict, spec::Arch::kNone},         {"strict snp", strict, spec::Arch::kSnp},
+      {"2m tdx", test::knobs_2m(), spec::Arch::kTdx},     {"4k tdx", test::knobs_4k(), spec::Arch::kTdx},
+      {"strict tdx", strict, spec::Arch::kTdx},
   };
+  spec::Knobs frozen = idempotent;
+  frozen.refs = spec::Refs::kFrozen;
+  list.push_back({"frozen tdx", frozen, spec::Arch::kTdx});
   // In place, by what becomes of a hole, where folios come from, and when they merge.
-  for (const spec::Arch arch : {spec::Arch::kNone, spec::Arch::kSnp}) {
+  for (const spec::Arch arch : {spec::Arch::kNone, spec::Arch::kSnp, spec::Arch::kTdx}) {
     spec::Knobs knobs = test::knobs_2m();
     knobs.conversion = spec::Conversion::kInPlace;
     knobs.shared_order = spec::SharedOrder::k4K;
     list.push_back({"in place, split", knobs, arch});
+    // Without references of the module folios that are mapped do split.
+    if (arch == spec::Arch::kTdx) knobs.refs = spec::Refs::kFrozen;
     knobs.punch = spec::Punch::kKeep;
     knobs.preparedness = spec::Preparedness::kState;
     list.push_back({"in place, keep", knobs, arch});
@@ -206,8 +213,9 @@ double memory_of(const Setting& setting) { return setting.knobs.source == spec::
 
 // Two files of 8 MiB in two slots, the second not congruent modulo 2M.
 void furnish(Host& host, spec::Arch arch) {
+  const bool private_memory = arch == spec::Arch::kSnp || arch == spec::Arch::kTdx;
   host.create(0, 8 * kMiB);
-  host.create(1, 8 * kMiB, arch == spec::Arch::kSnp ? 0 : spec::kCreateFlagMmap | spec::kCreateFlagInitShared);
+  host.create(1, 8 * kMiB, private_memory ? 0 : spec::kCreateFlagMmap | spec::kCreateFlagInitShared);
   host.bind(0, 0, 8 * kMiB, 0);
   host.bind(1, 16 * kMiB + kPage, 4 * kMiB, 1, k2M);
 }

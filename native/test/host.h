@@ -91,6 +91,15 @@ class Host {
     op.flags = to_private ? spec::kFlagPrivate : 0;
     return run(op);
   }
+  // Ops on a range of a VM: populate (arg: fill), validate, attributes, guest-write and guest-read (arg: byte), touch.
+  spec::OutcomeRecord on_vm(spec::OpKind kind, double gpa, double size, uint32_t arg = 0, uint8_t flags = 0) {
+    spec::OpRecord op = record(kind);
+    op.address = gpa;
+    op.size = size;
+    op.arg = arg;
+    op.flags = flags;
+    return run(op);
+  }
   // Ops on a range of a file: fallocate, punch, split, merge (order), pin, unpin.
   spec::OutcomeRecord on_file(spec::OpKind kind, uint32_t gmem, double offset, double size, uint32_t order = 0) {
     spec::OpRecord op = record(kind);

@@ -68,8 +68,8 @@ struct Damage {
 };
 
 const Damage kDamages[] = {
-    {"faults_4k - zaps_4k is", [](Damaged& d) { ++d.counter(Counter::kFaults4k); }},
-    {"faults_2m - zaps_2m is", [](Damaged& d) { ++d.counter(Counter::kZaps2m); }},
+    {"faults_4k - zaps_4k + 512 (sept_demote - sept_promote) is", [](Damaged& d) { ++d.counter(Counter::kFaults4k); }},
+    {"faults_2m - zaps_2m - sept_demote + sept_promote is", [](Damaged& d) { ++d.counter(Counter::kZaps2m); }},
     {"folios_4k held by the counters is", [](Damaged& d) { ++d.counter(Counter::kFoliosFreed4k); }},
     {"folios_2m held by the counters is", [](Damaged& d) { ++d.counter(Counter::kFoliosAllocated2m); }},
     {"folios_2m held by the counters is", [](Damaged& d) { ++d.counter(Counter::kMerges2m); }},
@@ -133,6 +133,69 @@ const Damage kDamages[] = {
        d.pins().orphan(d.pfn(0), Mobility::kUnmovable, false);
      }},
 };
+
+// A TDX guest: block 0 a 2M leaf, accepted; block 1 4K leaves, page 0 of them accepted.
+struct DamagedSept {
+  DamagedSept() : host(test::options(test::knobs_2m(), spec::Arch::kTdx)) {
+    host.create(0, 2 * test::kGiB);
+    host.bind(0, 0, 4 * k2M, 0);
+    host.on_vm(spec::OpKind::kValidate, 0, k2M);
+    host.on_vm(spec::OpKind::kValidate, k2M, kPage);
+    host.fault(k2M + kPage, true);
+  }
+  File& file() { return *(host.engine.*private_member(EngineFiles{}))[0]; }
+  uint64_t& counter(Counter which) {
+    return (host.engine.*private_member(EngineLane{})).counters[static_cast<size_t>(which)];
+  }
+
+  Host host;
+};
+
+struct SeptDamage {
+  const char* problem;
+  void (*inflict)(DamagedSept&);
+};
+
+const SeptDamage kSeptDamages[] = {
+    {"sept_add + sept_aug - sept_remove + 511 (sept_demote - sept_promote) is",
+     [](DamagedSept& d) { ++d.counter(Counter::kSeptAug); }},
+    {"sept_add + sept_aug - sept_remove + 511 (sept_demote - sept_promote) is",
+     [](DamagedSept& d) { ++d.counter(Counter::kSeptRemove); }},
+    {"faults_2m - zaps_2m - sept_demote + sept_promote is", [](DamagedSept& d) { ++d.counter(Counter::kSeptDemote); }},
+    {"faults_4k - zaps_4k + 512 (sept_demote - sept_promote) is",
+     [](DamagedSept& d) { ++d.counter(Counter::kSeptPromote); }},
+    {"accepted, but under no private leaf",
+     [](DamagedSept& d) {
+       d.file().accepted->set({Index::of_block(1, 2), Index::of_block(1, 3)}, true);
+     }},
+    {"a 2M leaf accepted in part",
+     [](DamagedSept& d) {
+       d.file().accepted->set({Index{4}, Index{5}}, false);
+     }},
+    {"accepted pages of a file is",
+     [](DamagedSept& d) {
+       // Where the file was never touched.
+       d.file().accepted->set({Index::of_block(600), Index::of_block(600, 1)}, true);
+     }},
+    {"a private leaf of 1G", [](DamagedSept& d) { d.file().pages.change_region(0).leaf_1g = true; }},
+};
+
+TEST(verifier_names_every_damage_to_a_sept) {
+  DamagedSept healthy;
+  for (const std::string& problem : healthy.host.engine.verify()) CHECK_EQ(problem, std::string());
+  CHECK(healthy.file().pages.word(0).leaf_2m() && healthy.file().accepted->flagged(Index{4}));
+  for (const SeptDamage& damage : kSeptDamages) {
+    DamagedSept engine;
+    damage.inflict(engine);
+    bool named = false;
+    std::string said;
+    for (const std::string& problem : engine.host.engine.verify()) {
+      named = named || problem.find(damage.problem) != std::string::npos;
+      said += problem + "; ";
+    }
+    if (!named) test::fail(__FILE__, __LINE__, std::string("not named: ") + damage.problem + "; said: " + said);
+  }
+}
 
 TEST(verifier_finds_nothing_in_a_healthy_engine) {
   Damaged healthy;
