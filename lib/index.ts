@@ -2,6 +2,9 @@
  * gmem-engine: run, measure and compare the designs for KVM's guest_memfd. docs/api.md is the contract of what is
  * exported here.
  */
+export type { CalibrateOptions } from './calibrate/calibrate.js';
+export { CALIBRATION_SCHEMA, type Calibration, formatCalibration } from './calibrate/document.js';
+export { FIGURE_NAMES, type FigureName } from './calibrate/figures.js';
 export type { CompareInput, CompareOptions, Progress, ReplayOptions } from './compare/compare.js';
 export {
   COMPARE_SCHEMA,
@@ -12,6 +15,7 @@ export {
   type ResultsDocument,
   type RunResult as PolicyRun,
 } from './compare/results.js';
+export type { CostTable } from './cost/table.js';
 export type { Size } from './engine/arguments.js';
 export type { EngineKind } from './engine/backend.js';
 export { ENGINES, type EngineOptions } from './engine/create.js';
@@ -38,12 +42,14 @@ export { OpStream } from './ops/stream.js';
 export { type Policy, type PolicyInput, resolvePolicy, unsupportedReason } from './policy/policy.js';
 export { PRESET_NAMES, PRESETS, type Preset, type PresetName } from './policy/presets.js';
 export {
+  calibrate,
   compare,
   formatJsonl,
   formatPacked,
   gathered,
   openInput,
   openScenario,
+  parseCosts,
   parseJsonl,
   parsePacked,
   renderReport,

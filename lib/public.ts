@@ -2,9 +2,16 @@
  * The package's edge for streams, files and comparisons: the same functions the command uses, with the arguments of a
  * stranger checked first (GmemError `ERR_GMEM_ARGUMENT`).
  */
+import * as calibrating from './calibrate/calibrate.js';
+import type { Calibration } from './calibrate/document.js';
+import { FIGURE_NAMES } from './calibrate/figures.js';
 import * as comparing from './compare/compare.js';
-import { COMPARE_SCHEMA, REPLAY_SCHEMA, type ResultsDocument } from './compare/results.js';
+import type { ResultsDocument } from './compare/results.js';
+import { COST_EVENT_NAMES } from './cost/events.js';
+import { parseCostFile } from './cost/file.js';
+import type { CostTable } from './cost/table.js';
 import { argumentError, checkKeys, toBytes, toChoice, toInstance, toInteger, toText } from './engine/arguments.js';
+import { GmemError } from './engine/error.js';
 import { ENGINES } from './engine/options.js';
 import * as jsonl from './ops/jsonl.js';
 import * as packed from './ops/packed.js';
@@ -13,6 +20,7 @@ import * as sources from './ops/source.js';
 import { OpStream } from './ops/stream.js';
 import { REPORT_FORMATS, type ReportFormat } from './report/formats.js';
 import { renderReport as render } from './report/render.js';
+import { documentProblems, pathText } from './report/schema.js';
 import { ARCHES } from './spec/knobs.js';
 import { type Input, type InputOptions, openInput as open } from './trace/input.js';
 import { writeStream as write } from './trace/output.js';
@@ -21,6 +29,16 @@ import { openScenario as readScenario, type Scenario, type ScenarioOptions } fro
 
 const COMPARE_KEYS = ['policies', 'engine', 'arch', 'memoryBytes', 'seed', 'costs', 'signal', 'onProgress', 'samples'];
 const REPLAY_KEYS = ['policy', ...COMPARE_KEYS.slice(1), 'outcomes', 'verify'];
+
+function isCostTable(value: unknown): value is CostTable {
+  const { name, origin, entries } = Object(value) as Partial<CostTable>;
+  const known: unknown = origin?.kind;
+  return (
+    typeof name === 'string' &&
+    typeof known === 'string' &&
+    COST_EVENT_NAMES.every((event) => Number.isFinite(Object(entries)[event]?.cycles))
+  );
+}
 
 function checkStream(value: unknown): OpStream {
   const stream = toInstance('stream', value, OpStream);
@@ -43,15 +61,13 @@ function checkInput(input: unknown): void {
 }
 
 function checkRun(options: unknown, accepted: readonly string[]): void {
-  const { engine, arch, memoryBytes, seed, signal, onProgress, policies, samples } = checkKeys(
-    'options',
-    options,
-    accepted,
-  );
+  const given = checkKeys('options', options, accepted);
+  const { engine, arch, memoryBytes, seed, costs, signal, onProgress, policies, samples } = given;
   if (engine !== undefined) toChoice('engine', engine, ENGINES);
   if (arch !== undefined) toChoice('arch', arch, ARCHES);
   if (memoryBytes !== undefined) toBytes('memoryBytes', memoryBytes);
   if (seed !== undefined) toInteger('seed', seed, 0, 0xffffffff);
+  if (costs !== undefined && !isCostTable(costs)) throw argumentError('costs: accepted: what parseCosts gives');
   if (samples !== undefined) toInteger('samples', samples, 0, 1e6);
   if (signal !== undefined) toInstance('signal', signal, AbortSignal);
   if (policies !== undefined) toInstance('policies', policies, Array);
@@ -134,11 +150,51 @@ export function formatPacked(stream: OpStream): Uint8Array {
   return packed.formatPacked(checkStream(stream));
 }
 
-/** A report as text. */
+/**
+ * Measures this host: medians and their spread of faults, allocation, clearing and system calls, and the cycles an event that
+ * follow. Half a minute, and up to 1 GiB of memory while it runs.
+ *
+ * @throws GmemError (as a rejection) `ERR_GMEM_ABORTED` when the signal fired: half a calibration is none. `ERR_GMEM_ADDON`.
+ */
+export async function calibrate(options: calibrating.CalibrateOptions = {}): Promise<Calibration> {
+  const { repetitions, figures, signal, onProgress } = checkKeys('options', options, [
+    'repetitions',
+    'figures',
+    'signal',
+    'onProgress',
+  ]);
+  if (repetitions !== undefined) toInteger('repetitions', repetitions, 1, 1000);
+  if (signal !== undefined) toInstance('signal', signal, AbortSignal);
+  if (onProgress !== undefined) toInstance('onProgress', onProgress, Function);
+  if (figures !== undefined) {
+    for (const [i, figure] of toInstance('figures', figures, Array).entries()) {
+      toChoice(`figures[${i}]`, figure, FIGURE_NAMES);
+    }
+  }
+  return calibrating.calibrate(options);
+}
+
+/**
+ * Reads a calibration, or a cost file, from text: the table of cycles that `costs` of a comparison takes. `file` is the name in
+ * front of every problem.
+ *
+ * @throws GmemError `ERR_GMEM_INPUT` with every problem of the text at once.
+ */
+export function parseCosts(content: string, file = 'costs'): CostTable {
+  return parseCostFile(toText('content', content), toText('file', file));
+}
+
+/**
+ * A report as text.
+ *
+ * @throws GmemError `ERR_GMEM_ARGUMENT` for what is no results document; the message names the keys.
+ */
 export function renderReport(format: ReportFormat, document: ResultsDocument): string {
   toChoice('format', format, REPORT_FORMATS);
-  if (![COMPARE_SCHEMA, REPLAY_SCHEMA].includes((document as Partial<ResultsDocument> | undefined)?.schema as never)) {
-    throw argumentError('document: accepted: what compare or replay gives');
+  const problems = documentProblems(document).map(({ path, message }) => `${pathText(path)}: ${message}`);
+  if (problems.length > 0) {
+    const message = `document: accepted: what compare or replay gives\n${problems.join('\n')}`;
+    throw new GmemError('ERR_GMEM_ARGUMENT', message, { problems });
   }
   return render(format, document);
 }

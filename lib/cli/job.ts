@@ -5,12 +5,13 @@ import type { CompareInput, CompareOptions } from '../compare/compare.js';
 import { fileDigest } from '../compare/digest.js';
 import { isRun, type ResultsDocument } from '../compare/results.js';
 import { type Sweep, type SweepStep, settingOf, sweptDocument } from '../compare/sweep.js';
+import { metThresholds } from '../compare/threshold.js';
 import type { CostTable } from '../cost/table.js';
 import { openInput } from '../trace/input.js';
-import { EXIT, type ExitCode } from './exit.js';
+import { EXIT, type ExitCode, UsageError } from './exit.js';
 import { onInterrupt } from './interrupt.js';
 import type { RunFlags } from './options.js';
-import { type Target, writeReports } from './output.js';
+import { sayWritten, type Target, writeReports } from './output.js';
 import { progressLine } from './progress.js';
 
 export type Runner = (input: CompareInput, options: CompareOptions) => Promise<ResultsDocument>;
@@ -25,6 +26,9 @@ export async function runJob(
   const costs = flags.cost === undefined ? undefined : await (await import('../cost/file.js')).readCostFile(flags.cost);
   const interruption = onInterrupt(flags.quiet);
   const progress = progressLine(flags.progress, flags.quiet);
+  if (flags.engine === 'kvm' && flags.failIf !== undefined) {
+    throw new UsageError('--fail-if: the running kernel does not count. Accepted with --engine native, reference');
+  }
   // Timeline, memory map and the input's digest cost time, and only these show them.
   const detailed = targets.some(({ format }) => format === 'html' || format === 'json');
   const own = {
@@ -52,10 +56,10 @@ export async function runJob(
     interruption.release();
   }
   const files = await writeReports(targets, document);
-  if (!flags.quiet)
-    for (const file of files)
-      process.stderr.write(`wrote ${file}${file.endsWith('.html') ? ' (open it in a browser)' : ''}\n`);
-  return exitCode(document);
+  if (!flags.quiet) sayWritten(files);
+  const met = metThresholds(document, flags.failIf ?? []);
+  for (const line of met) process.stderr.write(`gmem: --fail-if: ${line}\n`);
+  return exitCode(document, met.length > 0);
 }
 
 interface OwnOptions extends Pick<CompareOptions, 'samples' | 'signal' | 'onProgress'> {
@@ -88,9 +92,11 @@ async function runOnce(
   );
 }
 
-function exitCode(document: ResultsDocument): ExitCode {
+/** What went wrong counts before what was only too much. */
+function exitCode(document: ResultsDocument, exceeded: boolean): ExitCode {
   if (document.interrupted) return EXIT.interrupted;
   const runs = document.results.filter(isRun);
   if (runs.length === 0) return EXIT.failed;
-  return runs.some((run) => (run.violations ?? []).length > 0) ? EXIT.failed : EXIT.done;
+  if (runs.some((run) => (run.violations ?? []).length > 0)) return EXIT.failed;
+  return exceeded ? EXIT.threshold : EXIT.done;
 }

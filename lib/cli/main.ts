@@ -18,6 +18,7 @@ const VERBS: Readonly<Record<string, () => Promise<MakeCommand>>> = {
   check: async () => (await import('./check.js')).checkCommand,
   convert: async () => (await import('./convert.js')).convertCommand,
   conform: async () => (await import('./conform.js')).conformCommand,
+  report: async () => (await import('./report.js')).reportCommand,
   calibrate: async () => (await import('./calibrate.js')).calibrateCommand,
   policies: async () => (await import('./policies.js')).policiesCommand,
   version: async () => (await import('./version.js')).versionCommand,
@@ -42,7 +43,7 @@ async function main(args: readonly string[]): Promise<ExitCode> {
     .configureHelp({ showGlobalOptions: false })
     .addHelpText(
       'after',
-      '\nExit codes: 0 done, 1 an invariant failed or the run broke, 2 usage or bad input, 130 interrupted.',
+      '\nExit codes: 0 done, 1 an invariant failed or the run broke, 2 usage or bad input, 3 a --fail-if was met, 130 interrupted.',
     )
     .exitOverride();
   for (const verb of verbs) {

@@ -3,6 +3,7 @@
  */
 import { Option } from 'commander';
 import type { Sweep } from '../compare/sweep.js';
+import { splitThreshold, THRESHOLD_COMPARISONS, THRESHOLD_FIGURES, type Threshold } from '../compare/threshold.js';
 import { ENGINES } from '../engine/options.js';
 import { didYouMean } from '../ops/suggest.js';
 import { PRESET_NAMES } from '../policy/presets.js';
@@ -26,6 +27,7 @@ export interface RunFlags {
   seed?: number;
   /** Settings of a scenario, `key.path=value`. */
   set?: string[];
+  failIf?: Threshold[];
   cost?: string;
   inputFormat?: string;
   format?: ReportFormat[];
@@ -87,10 +89,31 @@ export function sweptKey(text: string): Sweep {
   return { key, values };
 }
 
+/** `figure>limit`: what `--fail-if` takes; repeatable. */
+function threshold(text: string, before: Threshold[] | undefined): Threshold[] {
+  const given = splitThreshold(text);
+  if (given === undefined) {
+    const accepted = `a counter, one of ${THRESHOLD_COMPARISONS.join(' ')}, and a number, such as splits_2m>700`;
+    throw new UsageError(`--fail-if: ${JSON.stringify(text)}. Accepted: ${accepted}`);
+  }
+  oneOf('--fail-if', THRESHOLD_FIGURES)(given.figure);
+  return [...(before ?? []), given];
+}
+
 function seed(text: string): number {
   const value = /^(\d+|0x[0-9a-f]+)$/i.test(text) ? Number(text) : Number.NaN;
   if (!(value <= 0xffffffff)) throw new UsageError(`--seed: ${JSON.stringify(text)}. Accepted: 0 to ${0xffffffff}`);
   return value;
+}
+
+/** Which reports, and where they go. */
+export function reportOptions(usual: ReportFormat): Option[] {
+  return [
+    new Option('--format <name>', `report as ${REPORT_FORMATS.join(', ')}; repeatable (default: ${usual})`).argParser(
+      formats,
+    ),
+    new Option('-o, --output <path>', 'file, or - for stdout, or a folder for several formats'),
+  ];
 }
 
 /** Options every verb that runs ops has, in the order help shows them. */
@@ -112,11 +135,12 @@ export function runOptions(engines: readonly EngineName[]): Option[] {
       '--input-format <name>',
       `format of INPUT (default: told by its content): ${TRACE_FORMAT_NAMES.join(', ')}`,
     ).argParser(oneOf('--input-format', TRACE_FORMAT_NAMES)),
+    new Option(
+      '--fail-if <condition>',
+      'exit code 3 if a policy ends with it: splits_2m>700, errors>0, cycles_total>=2e9; >, >=, < or <=; repeatable',
+    ).argParser(threshold),
     new Option('--cost <file>', 'JSON file with cycles an event, in place of the built-in numbers'),
-    new Option('--format <name>', `report as ${REPORT_FORMATS.join(', ')}; repeatable (default: table)`).argParser(
-      formats,
-    ),
-    new Option('-o, --output <path>', 'file, or - for stdout, or a folder for several formats'),
+    ...reportOptions('table'),
     new Option('--progress <when>', 'progress on stderr: auto (on a terminal), always, never')
       .argParser(oneOf('--progress', ['auto', 'always', 'never'] as const))
       .default('auto'),

@@ -97,6 +97,13 @@ export async function writeReports(targets: readonly Target[], document: Results
   return files;
 }
 
+/** Says on stderr which files there are now. */
+export function sayWritten(files: readonly string[]): void {
+  for (const file of files) {
+    process.stderr.write(`wrote ${file}${file.endsWith('.html') ? ' (open it in a browser)' : ''}\n`);
+  }
+}
+
 /** Writes to stdout and waits until it is taken. */
 export function writeOut(text: string): Promise<void> {
   return new Promise((resolve) => {

@@ -233,6 +233,7 @@ test('streams, files and comparisons', async () => {
     parsePacked: api.parsePacked,
     formatPacked: api.formatPacked,
     renderReport: api.renderReport,
+    parseCosts: api.parseCosts,
   };
   for (const [name, call] of Object.entries(functions)) {
     for (const value of HOSTILE) {
@@ -244,7 +245,7 @@ test('streams, files and comparisons', async () => {
         ['table', value],
       ];
       if (name === 'compare')
-        for (const key of ['policies', 'seed', 'memoryBytes', 'arch']) lists.push([input, { [key]: value }]);
+        for (const key of ['policies', 'seed', 'memoryBytes', 'arch', 'costs']) lists.push([input, { [key]: value }]);
       // No hostile value is a path that could be written.
       if (name === 'writeStream') lists.splice(2, 1);
       for (const args of lists) {

@@ -14,6 +14,7 @@ import { FIGURE_NAMES, type FigureName } from '../../lib/calibrate/figures.js';
 import { calibrateAddon } from '../../lib/calibrate/native.js';
 import { COST_EVENT_NAMES } from '../../lib/cost/events.js';
 import { parseCostFile } from '../../lib/cost/file.js';
+import * as api from '../../lib/index.js';
 import { file, gmem, interrupted, SMALL, scratch } from '../cli/gmem.js';
 import { SKIP_VCPU } from '../kvm/support.js';
 import { noPlainUser, PLAIN_USER } from '../support/plain-user.js';
@@ -202,4 +203,23 @@ test('the addon refuses hostile arguments', () => {
   addon.gmemRelease?.(small, 2 ** 30);
   addon.gmemRelease?.(small, 2 ** 30);
   addon.gmemClose?.(small);
+});
+
+test('from code: options are checked before anything is measured, and a signal ends it', async () => {
+  const refuse = (options: unknown, message: RegExp) =>
+    assert.rejects(api.calibrate(options as never), { name: 'GmemError', code: 'ERR_GMEM_ARGUMENT', message });
+  await refuse({ repetitions: 0 }, /^repetitions: 0 is not accepted/);
+  await refuse({ figures: ['clear_all'] }, /^figures\[0\]: "clear_all" is not accepted/);
+  await refuse({ figures: 'all' }, /^figures: /);
+  await refuse({ signal: 1 }, /^signal: /);
+  await refuse({ onProgress: 1 }, /^onProgress: /);
+  await refuse({ figure: [] }, /unknown key "figure", did you mean "figures"\?/);
+  await assert.rejects(api.calibrate({ signal: AbortSignal.abort() }), { code: 'ERR_GMEM_ABORTED' });
+  const [figure] = FIGURE_NAMES;
+  const calibration = await api.calibrate({ repetitions: 1, figures: [figure as FigureName] });
+  assert.equal(api.parseCosts(api.formatCalibration(calibration)).origin.kind, 'calibration');
+  assert.throws(() => api.parseCosts('{"cycles":{"psmesh":1}}', 'my.json'), {
+    code: 'ERR_GMEM_INPUT',
+    message: /my\.json/,
+  });
 });

@@ -25,12 +25,24 @@ test('help goes to stdout, exit code 0, and lists the verbs there are', () => {
     'help',
     'policies',
     'replay',
+    'report',
     'run',
     'version',
   ]);
 });
 
-for (const verb of ['calibrate', 'compare', 'replay', 'check', 'conform', 'convert', 'policies', 'run', 'version']) {
+for (const verb of [
+  'calibrate',
+  'compare',
+  'replay',
+  'check',
+  'conform',
+  'convert',
+  'policies',
+  'report',
+  'run',
+  'version',
+]) {
   test(`${verb} --help explains itself`, () => {
     const { code, stdout } = gmem([verb, '--help']);
     assert.equal(code, 0);
@@ -44,7 +56,7 @@ test('the command file can be run by name', () => {
 
 const WRONG: readonly [string, string[], RegExp][] = [
   ['unknown verb', ['comprae', 'x'], /unknown "comprae", did you mean "compare"\? Accepted: compare, replay/],
-  ['a verb that is not there yet', ['report', 'x'], /unknown "report"/],
+  ['a folder that is not there', ['report', '/nowhere/at/all'], /at\/all: cannot be read: no such file or directory/],
   ['no input', ['compare'], /missing required argument 'input'/],
   ['two inputs', ['compare', 'a', 'b'], /too many arguments/],
   ['unknown option', ['compare', 'x', '--polices', 'rfc-thp'], /unknown option '--polices'[\s\S]*--policies/],

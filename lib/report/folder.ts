@@ -1,0 +1,131 @@
+/**
+ * The results documents of a folder as one: runs of the same input, made one by one, are a comparison.
+ */
+import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { LineCounter, parseDocument } from 'yaml';
+import { CALIBRATION_SCHEMA } from '../calibrate/document.js';
+import { COMPARE_SCHEMA, type ResultsDocument, rowName } from '../compare/results.js';
+import { GmemError } from '../engine/error.js';
+import { reasonOf } from '../trace/source.js';
+import { documentProblems, pathText } from './schema.js';
+
+/** A document and the file it is of. */
+interface Read {
+  readonly file: string;
+  readonly document: ResultsDocument;
+}
+
+export interface Folder {
+  readonly document: ResultsDocument;
+  /** Files that were left out, with the reason. */
+  readonly skipped: readonly string[];
+}
+
+/**
+ * Reads every `.json` of a folder, in the order of their names.
+ *
+ * @throws GmemError `ERR_GMEM_INPUT` with every problem of every file at once: what cannot be read, is no results document, or
+ *   does not belong with the others.
+ */
+export async function readFolder(folder: string): Promise<Folder> {
+  const problems: string[] = [];
+  const skipped: string[] = [];
+  const read: Read[] = [];
+  for (const name of await jsonFiles(folder)) {
+    const file = path.join(folder, name);
+    try {
+      const value: unknown = await readJson(file);
+      if ((value as { schema?: unknown } | null)?.schema === CALIBRATION_SCHEMA) {
+        skipped.push(`${file}: a calibration, for --cost of a run`);
+      } else read.push({ file, document: checked(file, value) });
+    } catch (error) {
+      if (!(error instanceof GmemError)) throw error;
+      problems.push(...error.problems);
+    }
+  }
+  if (problems.length > 0) throw refusal(problems);
+  const [first, ...others] = read;
+  if (first === undefined) {
+    throw refusal([`${folder}: no results in it, accepted: a folder with .json files of gmem compare, replay or run`]);
+  }
+  return { document: others.length === 0 ? first.document : together(first, others), skipped };
+}
+
+async function jsonFiles(folder: string): Promise<string[]> {
+  try {
+    const entries = await readdir(folder, { withFileTypes: true });
+    return entries
+      .filter((entry) => !entry.isDirectory() && entry.name.endsWith('.json'))
+      .map((entry) => entry.name)
+      .sort();
+  } catch (error) {
+    throw refusal([`${folder}: cannot be read: ${reasonOf(error)}`]);
+  }
+}
+
+async function readJson(file: string): Promise<unknown> {
+  let content: string;
+  try {
+    content = await readFile(file, 'utf8');
+  } catch (error) {
+    throw refusal([`${file}: cannot be read: ${reasonOf(error)}`]);
+  }
+  try {
+    return JSON.parse(content);
+  } catch {
+    // JSON.parse does not say where.
+    const lines = new LineCounter();
+    const [error] = parseDocument(content, { lineCounter: lines, schema: 'json' }).errors;
+    const { line, col } = lines.linePos(error?.pos[0] ?? 0);
+    throw refusal([`${file}:${line}:${col}: not JSON, accepted: a results document`]);
+  }
+}
+
+function checked(file: string, value: unknown): ResultsDocument {
+  const found = documentProblems(value);
+  if (found.length === 0) return value as ResultsDocument;
+  throw refusal(found.map((problem) => `${file}: ${pathText(problem.path)}: ${problem.message}`));
+}
+
+/** Rows of all documents in one, that of the first file with the rows of the others behind its own. */
+function together(first: Read, others: readonly Read[]): ResultsDocument {
+  const problems: string[] = [];
+  const owners = new Map<string, string>();
+  for (const { file, document } of [first, ...others]) {
+    const apart = difference(first.document, document);
+    if (apart !== undefined)
+      problems.push(`${file}: ${apart} is not that of ${first.file}, accepted: runs of one input`);
+    for (const result of document.results) {
+      const name = rowName(result);
+      const owner = owners.get(name);
+      if (owner !== undefined) problems.push(`${file}: ${name} is in ${owner} too, accepted: every policy once`);
+      owners.set(name, file);
+    }
+  }
+  if (problems.length > 0) throw refusal(problems);
+  const all = [first, ...others].map(({ document }) => document);
+  return {
+    ...first.document,
+    schema: COMPARE_SCHEMA,
+    ...(all.some(({ interrupted }) => interrupted) ? { interrupted: true as const } : {}),
+    results: all.flatMap(({ results }) => results),
+  };
+}
+
+/** What makes the numbers of two documents no comparison; the name of a file, the machine and its times do not. */
+function difference(one: ResultsDocument, other: ResultsDocument): string | undefined {
+  const aspects: Readonly<Record<string, (document: ResultsDocument) => unknown>> = {
+    input: ({ input: { path: _, ...input } }) => input,
+    settings: ({ settings }) => settings,
+    sweep: ({ sweep }) => sweep ?? null,
+    cost_table: ({ cost_table }) => cost_table,
+  };
+  return Object.keys(aspects).find(
+    (name) => JSON.stringify(aspects[name]?.(one)) !== JSON.stringify(aspects[name]?.(other)),
+  );
+}
+
+function refusal(problems: string[]): GmemError {
+  return new GmemError('ERR_GMEM_INPUT', problems.join('\n'), { problems });
+}
