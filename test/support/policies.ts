@@ -55,7 +55,8 @@ export function customPolicy(random: Random): TestPolicy {
     }
     // Rare together by chance: mappings that grow after merges, or folios that split under them.
     const growing = { promote: arch === 'tdx' ? 'sept' : 'rebuild', refs: random.pick(KNOBS.refs) };
-    if (random.chance(0.3)) Object.assign(knobs, growing);
+    const waits = knobs.conversion === 'in-place' && random.chance(0.6) ? { merge: 'deferred' } : {};
+    if (random.chance(0.3)) Object.assign(knobs, growing, waits);
     if (unsupportedReason(knobs as unknown as Knobs, arch) === undefined) {
       return { policy: 'custom', knobs: knobs as unknown as Knobs, arch };
     }
