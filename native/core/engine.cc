@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <new>
 
+#include "core/lookahead.h"
 #include "core/outcome.h"
 
 namespace gmem {
@@ -55,11 +56,41 @@ Engine::Engine(const EngineOptions& options)
       vms_(spec::kLimitVm + 1),
       files_by_id_(spec::kLimitGmem + 1, nullptr) {}
 
+namespace {
+// A page of the op's VM is what the op is about.
+bool names_page(const spec::OpRecord& op) {
+  using spec::OpKind;
+  const auto kind = static_cast<OpKind>(op.kind);
+  return kind == OpKind::kFault || kind == OpKind::kTouch || kind == OpKind::kConvert;
+}
+// Slots or files may be gone afterwards.
+bool ends_objects(const spec::OpRecord& op) {
+  using spec::OpKind;
+  const auto kind = static_cast<OpKind>(op.kind);
+  return kind == OpKind::kBind || kind == OpKind::kClose || kind == OpKind::kDestroy;
+}
+}  // namespace
+
+[[gnu::noinline]] void Engine::look_ahead(Lookahead& ahead, const Lane& lane, uint64_t at,
+                                            const spec::OpRecord& op) const {
+  const Vm* vm = names_page(op) && op.vm < vms_.size() ? vms_[op.vm].get() : nullptr;
+  ahead.step(at, lane, op, vm);
+}
+
 void Engine::run(const spec::OpRecord* ops, uint64_t count_of_ops, spec::OutcomeRecord* outcomes) {
   Outcome scratch{};
+  Lookahead ahead;
+  const uint64_t looked_at = count_of_ops > Lookahead::kDistance ? count_of_ops - Lookahead::kDistance : 0;
   for (uint64_t i = 0; i < count_of_ops; ++i) {
+    if (i < looked_at) {
+      const spec::OpRecord* coming = ops + i + Lookahead::kDistance;
+      if (ahead.due(i, coming[0], coming[-1])) [[unlikely]]
+        look_ahead(ahead, lane_, i, *coming);
+    }
     Outcome& out = outcomes != nullptr ? outcomes[i] : scratch;
     run_one(lane_, ops[i], out, outcomes != nullptr);
+    if (ends_objects(ops[i])) [[unlikely]]
+      ahead.forget();
     if (knobs_.metadata != spec::Metadata::kStructPage) note_metadata();
   }
 }

@@ -49,6 +49,7 @@ struct PageQuery {
 };
 
 class BlockLock;
+class Lookahead;
 
 class Engine {
  public:
@@ -105,6 +106,7 @@ class Engine {
 
   static constexpr int64_t kPagesBetweenLooks = 64;  // at Lane::interrupted, in ops of many pages; a power of two
 
+  void look_ahead(Lookahead& ahead, const Lane& lane, uint64_t at, const spec::OpRecord& op) const;
   void run_one(Lane& lane, const spec::OpRecord& op, Outcome& out, bool kept);
   Errno dispatch(Lane& lane, const spec::OpRecord& op, Outcome& out);
 

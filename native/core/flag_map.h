@@ -42,6 +42,8 @@ class FlagMap {
     return lines_->bits[word - kFirstLine].test(number.in_block());
   }
 
+  [[gnu::always_inline]] void prefetch(uint64_t block) const { words_.prefetch(block - first_block_); }
+
   // All 512 pages of the block agree. REQUIRES: the block lies wholly inside the run.
   bool uniform(uint64_t block) const { return words_[block - first_block_] < kFirstLine; }
   // All pages of an aligned run of blocks agree.

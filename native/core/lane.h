@@ -108,6 +108,11 @@ struct Lane {
     if (met.vm == &vm && met.slot->gfns.contains(gfn)) return met.slot;
     return search(vm, gfn, met);
   }
+  // The slot of the gfn if it is the one this lane met last in the VM, else nullptr.
+  const Slot* met(const Vm& vm, Gfn gfn) const {
+    const Met& met = met_[reinterpret_cast<uintptr_t>(&vm) / alignof(Vm) % kMet];
+    return met.vm == &vm && met.slot->gfns.contains(gfn) ? met.slot : nullptr;
+  }
   // A slot is gone.
   void forget_slots() {
     for (Met& met : met_) met = Met{};

@@ -93,6 +93,16 @@ class PageLines {
     sum.add(scatters_.figures());
     return sum;
   }
+  [[gnu::always_inline]] void prefetch(uint32_t line) const {
+    present_.prefetch(line);
+    marked_.prefetch(line);
+    leaves_.prefetch(line);
+    pfns_.prefetch(line);
+  }
+  [[gnu::always_inline]] void prefetch_pfn(uint32_t line, uint32_t page) const {
+    const PfnRun& run = pfns_[line];
+    if (run.scatter != 0) __builtin_prefetch(&scattered_[run.scatter - 1].of_page[page], 1);
+  }
 
   uint32_t high_water() const { return numbers_.high_water(); }
   uint64_t metadata_bytes() const {

@@ -154,6 +154,17 @@ class PageMap {
   }
   const std::set<uint64_t>& poisoned_indexes() const { return poisoned_; }
 
+  // What an access to the page will look at (lookahead.h): its block's word, what the word names, what that names.
+  [[gnu::always_inline]] void prefetch_word(uint64_t block) const { words_.prefetch(block); }
+  [[gnu::always_inline]] void prefetch_line(Index index) const {
+    const BlockWord word = words_[index.block()];
+    if (word.has_line()) lines_->prefetch(word.line());
+  }
+  [[gnu::always_inline]] void prefetch_pfn(Index index) const {
+    const BlockWord word = words_[index.block()];
+    if (word.has_line() && !word.run()) lines_->prefetch_pfn(word.line(), index.in_block());
+  }
+
   // Lowest block at or after `from`, below `end`, whose region was ever touched; `end` when there is none.
   uint64_t next_touched(uint64_t from, uint64_t end) const;
 

@@ -68,8 +68,9 @@ class VirtualArray {
     if (i >= std::atomic_ref(ahead_).load(std::memory_order_relaxed)) [[unlikely]]
       reach(i);
   }
-  // Brings the element's cache line near; nothing happens when there is none.
-  void prefetch(size_t i) const { __builtin_prefetch(base_ + i); }
+  // Brings the element's cache line near; nothing happens when there is none. Inlined always, and so must be whatever
+  // does nothing but call it: GCC takes a function that only prefetches for one without effect and drops its calls.
+  [[gnu::always_inline]] void prefetch(size_t i) const { __builtin_prefetch(base_ + i); }
 
  private:
   [[gnu::noinline]] void reach(size_t i) {
