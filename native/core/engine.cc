@@ -42,6 +42,9 @@ Engine::Engine(const EngineOptions& options)
       natural_(options.knobs.shared_order == spec::SharedOrder::kNatural),
       one_table_(natural_ && (options.arch == spec::Arch::kNone || options.arch == spec::Arch::kPkvm)),
       prepares_every_fault_(snp_ && options.knobs.preparedness == spec::Preparedness::kNone),
+      fresh_pages_(options.arch != spec::Arch::kTdx && options.knobs.source == spec::Source::kBuddy &&
+                   options.knobs.preparedness != spec::Preparedness::kStateEarly),
+      fresh_blocks_(fresh_pages_ && !in_place_ && !options.knobs.by_attributes),
       huge_order_(order_of(options.knobs.hugepages)),
       seed_(options.seed),
       simd_(*options.simd),
@@ -63,16 +66,10 @@ bool names_page(const spec::OpRecord& op) {
   const auto kind = static_cast<OpKind>(op.kind);
   return kind == OpKind::kFault || kind == OpKind::kTouch || kind == OpKind::kConvert;
 }
-// Slots or files may be gone afterwards.
-bool ends_objects(const spec::OpRecord& op) {
-  using spec::OpKind;
-  const auto kind = static_cast<OpKind>(op.kind);
-  return kind == OpKind::kBind || kind == OpKind::kClose || kind == OpKind::kDestroy;
-}
 }  // namespace
 
 [[gnu::noinline]] void Engine::look_ahead(Lookahead& ahead, const Lane& lane, uint64_t at,
-                                            const spec::OpRecord& op) const {
+                                          const spec::OpRecord& op) const {
   const Vm* vm = names_page(op) && op.vm < vms_.size() ? vms_[op.vm].get() : nullptr;
   ahead.step(at, lane, op, vm);
 }
@@ -80,13 +77,9 @@ bool ends_objects(const spec::OpRecord& op) {
 void Engine::run(const spec::OpRecord* ops, uint64_t count_of_ops, spec::OutcomeRecord* outcomes) {
   Outcome scratch{};
   Lookahead ahead;
-  const uint64_t looked_at = count_of_ops > Lookahead::kDistance ? count_of_ops - Lookahead::kDistance : 0;
   for (uint64_t i = 0; i < count_of_ops; ++i) {
-    if (i < looked_at) {
-      const spec::OpRecord* coming = ops + i + Lookahead::kDistance;
-      if (ahead.due(i, coming[0], coming[-1])) [[unlikely]]
-        look_ahead(ahead, lane_, i, *coming);
-    }
+    if (ahead.due(i, ops, count_of_ops)) [[unlikely]]
+      look_ahead(ahead, lane_, i, ops[i + Lookahead::kDistance]);
     Outcome& out = outcomes != nullptr ? outcomes[i] : scratch;
     run_one(lane_, ops[i], out, outcomes != nullptr);
     if (ends_objects(ops[i])) [[unlikely]]

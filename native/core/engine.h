@@ -167,6 +167,17 @@ class Engine {
   Errno op_fault(Lane& lane, const spec::OpRecord& op, Outcome& out);
   Errno fault(Lane& lane, Vm& vm, Slot* slot, Gfn gfn, bool to_private, bool map, Mapping& mapping);
   Errno fault_gmem(Lane& lane, Slot& slot, Gfn gfn, bool to_private, bool map, Mapping& mapping);
+  Errno fault_at(Lane& lane, Vm& vm, Slot* slot, Gfn gfn, bool to_private, bool map, Mapping& mapping);
+  Errno fault_unmapped(Lane& lane, Slot& slot, Gfn gfn, bool to_private, bool map, Mapping& mapping);
+  bool fault_fresh(Lane& lane, const Slot& slot, Index index, bool assign, Mapping& mapping) {
+    const bool untouched = slot.file->pages.word(index.block()).untouched();
+    if (untouched && hugepages_now_ != spec::Hugepages::kOff) {
+      return fresh_blocks_ && fault_fresh_block(lane, slot, index, assign, mapping);
+    }
+    return fresh_pages_ && fault_fresh_page(lane, slot, index, assign, mapping);
+  }
+  bool fault_fresh_block(Lane& lane, const Slot& slot, Index index, bool assign, Mapping& mapping);
+  bool fault_fresh_page(Lane& lane, const Slot& slot, Index index, bool assign, Mapping& mapping);
   Errno fault_copy(Lane& lane, Slot& slot, Gfn gfn, bool map, Mapping& mapping);
   bool served_from_gmem(const File& file, bool to_private) const { return to_private || file.mmap || in_place_; }
   uint32_t mapping_order(const Slot& slot, const PageMap& pages, Index index) const;
@@ -352,6 +363,10 @@ class Engine {
   // natural on an arch whose guest table maps holes too: kind limits no mapping, a conversion zaps nothing.
   const bool one_table_;
   const bool prepares_every_fault_;  // the hook is called whether or not the page is marked
+  // First faults that engine_fault_fresh.cc may take: where memory comes from the buddy frames and nothing happens
+  // early; for whole blocks where the kinds of neighbours do not matter either.
+  const bool fresh_pages_;
+  const bool fresh_blocks_;
   const uint32_t huge_order_;
   const uint32_t seed_;
   const SimdKernels& simd_;

@@ -21,7 +21,8 @@ uint32_t Engine::mapping_order(const Slot& slot, const PageMap& pages, Index ind
   return !by_kind || kinds->uniform(index.block()) ? kOrder2m : kOrder4k;
 }
 
-Engine::Errno Engine::fault_gmem(Lane& lane, Slot& slot, Gfn gfn, bool to_private, bool map, Mapping& mapping) {
+[[gnu::noinline]] Engine::Errno Engine::fault_gmem(Lane& lane, Slot& slot, Gfn gfn, bool to_private, bool map,
+                                                   Mapping& mapping) {
   File& file = *slot.file;
   if (!file.open) {
     mapping.exit = spec::Exit::kMemoryFault;
@@ -59,7 +60,18 @@ Engine::Errno Engine::fault_gmem(Lane& lane, Slot& slot, Gfn gfn, bool to_privat
   return spec::kOk;
 }
 
-Engine::Errno Engine::fault_copy(Lane& lane, Slot& slot, Gfn gfn, bool map, Mapping& mapping) {
+[[gnu::noinline]] Engine::Errno Engine::fault_unmapped(Lane& lane, Slot& slot, Gfn gfn, bool to_private, bool map,
+                                                       Mapping& mapping) {
+  if (map && slot.file->open) {
+    const SchemeLock scheme(lane, scheme_lock(*slot.file));
+    if (fault_fresh(lane, slot, slot.index_of(gfn), snp_ && to_private, mapping)) return spec::kOk;
+  }
+  if (lane.stop != Lane::Stop::kNo) [[unlikely]]
+    return spec::kENOMEM;
+  return fault_gmem(lane, slot, gfn, to_private, map, mapping);
+}
+
+[[gnu::noinline]] Engine::Errno Engine::fault_copy(Lane& lane, Slot& slot, Gfn gfn, bool map, Mapping& mapping) {
   File& file = *slot.file;
   const Index index = slot.index_of(gfn);
   if (!get_copy(lane, file, index)) return spec::kENOMEM;
@@ -70,7 +82,8 @@ Engine::Errno Engine::fault_copy(Lane& lane, Slot& slot, Gfn gfn, bool map, Mapp
   return spec::kOk;
 }
 
-Engine::Errno Engine::fault(Lane& lane, Vm& vm, Slot* slot, Gfn gfn, bool to_private, bool map, Mapping& mapping) {
+inline Engine::Errno Engine::fault_at(Lane& lane, Vm& vm, Slot* slot, Gfn gfn, bool to_private, bool map,
+                                      Mapping& mapping) {
   if (is_private(vm, slot, gfn) != to_private) {
     mapping.exit = spec::Exit::kMemoryFault;
     return spec::kEFAULT;
@@ -86,9 +99,13 @@ Engine::Errno Engine::fault(Lane& lane, Vm& vm, Slot* slot, Gfn gfn, bool to_pri
       mapping.level = mapping.order;
       return spec::kOk;
     }
-    return fault_gmem(lane, *slot, gfn, to_private, map, mapping);
+    return fault_unmapped(lane, *slot, gfn, to_private, map, mapping);
   }
   return fault_copy(lane, *slot, gfn, map, mapping);
+}
+
+Engine::Errno Engine::fault(Lane& lane, Vm& vm, Slot* slot, Gfn gfn, bool to_private, bool map, Mapping& mapping) {
+  return fault_at(lane, vm, slot, gfn, to_private, map, mapping);
 }
 
 Engine::Errno Engine::op_fault(Lane& lane, const spec::OpRecord& op, Outcome& out) {
@@ -101,7 +118,7 @@ Engine::Errno Engine::op_fault(Lane& lane, const spec::OpRecord& op, Outcome& ou
   BlockLock block(lane);
   if (slot != nullptr) block.hold(*slot->file, folio_range(slot->index_of(gfn)));
   const Errno error =
-      fault(lane, *vm, slot, gfn, (op.flags & spec::kFlagPrivate) != 0, (op.flags & spec::kFlagNoMap) == 0, mapping);
+      fault_at(lane, *vm, slot, gfn, (op.flags & spec::kFlagPrivate) != 0, (op.flags & spec::kFlagNoMap) == 0, mapping);
   set_exit(out, mapping.exit);
   if (error != spec::kOk || mapping.exit == spec::Exit::kMmio) return error;
   static_assert(spec::kFaultPfn == 0 && spec::kFaultOrder == 1 && spec::kFaultLevel == 2);

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/engine.h"
+#include "core/lookahead.h"
 #include "core/quantity.h"
 
 namespace gmem {
@@ -211,10 +212,15 @@ uint64_t Engine::run_alone(const spec::OpRecord* ops, uint64_t first, uint64_t e
   settle();
   const bool kept = outcomes != nullptr;
   Outcome scratch{};
+  Lookahead ahead;
   uint64_t i = first;
   for (; i < end && !lane_.interrupted(); ++i) {
+    if (ahead.due(i, ops, end)) [[unlikely]]
+      look_ahead(ahead, lane_, i, ops[i + Lookahead::kDistance]);
     const ExclusiveGuard exclusive(vcpus_ ? exclusive_lock(ops[i]) : nullptr, lane_.figures(LockKind::kScheme));
     run_one(lane_, ops[i], kept ? outcomes[i] : scratch, kept);
+    if (ends_objects(ops[i])) [[unlikely]]
+      ahead.forget();
     if (lane_.stop != Lane::Stop::kNo) break;
     if (knobs_.metadata != spec::Metadata::kStructPage) note_metadata();
   }

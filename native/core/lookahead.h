@@ -21,12 +21,14 @@ class Lookahead {
  public:
   static constexpr uint64_t kDistance = 24;  // ops from the first stage to the op itself
 
-  // Whether step(at) has anything to do. `op`, of a page of its VM, runs kDistance ops from now, the `at`-th of the
-  // batch; `before` is the one before it.
-  bool due(uint64_t at, const spec::OpRecord& op, const spec::OpRecord& before) const {
-    return std::fabs(op.address - before.address) >= kNearBytes || at < busy_until_;
+  // Whether ops[at], which comes next, is the time for step(at).
+  bool due(uint64_t at, const spec::OpRecord* ops, uint64_t end) const {
+    if (end - at <= kDistance) return false;
+    const spec::OpRecord* coming = ops + at + kDistance;
+    return std::fabs(coming[0].address - coming[-1].address) >= kNearBytes || at < busy_until_;
   }
-  // `vm` of the op, or nullptr: then nothing new is asked for, only what is under way goes on.
+  // `op` is ops[at + kDistance]; `vm` is where it names a page, or nullptr: then nothing new is asked for, only what is
+  // under way goes on.
   [[gnu::always_inline]] inline void step(uint64_t at, const Lane& lane, const spec::OpRecord& op, const Vm* vm) {
     if (vm != nullptr) first_stage(at, lane, *vm, Gfn{static_cast<uint64_t>(quantity(op.address)) >> kPageShift});
     if (at < kPfnStage) return;
@@ -70,5 +72,12 @@ class Lookahead {
   Coming coming_[kRing];
   uint64_t busy_until_ = 0;
 };
+
+// Slots or files may be gone after the op.
+inline bool ends_objects(const spec::OpRecord& op) {
+  using spec::OpKind;
+  const auto kind = static_cast<OpKind>(op.kind);
+  return kind == OpKind::kBind || kind == OpKind::kClose || kind == OpKind::kDestroy;
+}
 
 }  // namespace gmem
