@@ -40,6 +40,8 @@ class BlockWord {
   bool mapped_2m_folio() const {
     return (bits_ & (kHeld | kLeaf2m | kPoisoned)) == (static_cast<uint64_t>(Held::k2m) | kLeaf2m);
   }
+  // Neither a larger folio nor a larger leaf, and no poison.
+  bool small_folios_only() const { return (bits_ & (kHugeHeld | kLeaf2m | kPoisoned)) == 0; }
   // 4K folios, some perhaps under 4K leaves, without poison.
   bool small_with_line() const { return (bits_ & (kHasLine | kPoisoned | kHugeHeld)) == kHasLine; }
   bool untouched() const { return bits_ == 0; }

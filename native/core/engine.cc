@@ -45,6 +45,8 @@ Engine::Engine(const EngineOptions& options)
       fresh_pages_(options.arch != spec::Arch::kTdx && options.knobs.source == spec::Source::kBuddy &&
                    options.knobs.preparedness != spec::Preparedness::kStateEarly),
       fresh_blocks_(fresh_pages_ && !in_place_ && !options.knobs.by_attributes),
+      single_conversions_(in_place_ && !natural_ && options.arch != spec::Arch::kTdx &&
+                          options.knobs.preparedness != spec::Preparedness::kStateEarly),
       huge_order_(order_of(options.knobs.hugepages)),
       seed_(options.seed),
       simd_(*options.simd),

@@ -279,6 +279,9 @@ class Engine {
   Errno check_to_private(Conversion& conversion, File& file, Run<Index> piece);
   Errno check_to_shared(Conversion& conversion, File& file, Run<Index> piece);
   void split_for_shared(Lane& lane, File& file, uint64_t block, const Bitmap512& pages, uint64_t& splits);
+  bool convert_page(File& file, Index index, bool to_private, spec::Content content, bool& changed);
+  void convert_present_page(File& file, Index index, Pfn pfn, bool to_private, spec::Content content);
+  void recount_shared_group(File& file, Index index, uint64_t flags);
   void convert_content(File& file, uint64_t block, const Bitmap512& pages, spec::Content content);
   struct ChangedBlocks;
   uint64_t merge_eagerly(const std::vector<ChangedBlocks>& changed);
@@ -367,6 +370,7 @@ class Engine {
   // early; for whole blocks where the kinds of neighbours do not matter either.
   const bool fresh_pages_;
   const bool fresh_blocks_;
+  const bool single_conversions_;  // engine_convert_page.cc may take conversions of one page
   const uint32_t huge_order_;
   const uint32_t seed_;
   const SimdKernels& simd_;

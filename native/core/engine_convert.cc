@@ -18,7 +18,7 @@ Engine::Errno Engine::op_convert(const spec::OpRecord& op, Outcome& out) {
   if (in_place_) {
     Gfn at = run.first;
     while (at < run.end) {
-      const Slot* slot = vm->slot_at(at);
+      const Slot* slot = lane_.slot_at(*vm, at);
       if (slot == nullptr) return spec::kEINVAL;
       at = slot->gfns.end;
     }

@@ -206,6 +206,16 @@ uint64_t Engine::merge_eagerly(const std::vector<ChangedBlocks>& changed) {
 }
 
 Engine::Errno Engine::convert_in_place(Vm& vm, Run<Gfn> run, bool to_private, spec::Content content, Outcome& out) {
+  if (single_conversions_ && run.size().value == 1) {
+    const Slot* slot = lane_.slot_at(vm, run.first);
+    bool changed = false;
+    if (slot->file->open && convert_page(*slot->file, slot->index_of(run.first), to_private, content, changed)) {
+      count(Counter::kConvertedPages, changed);
+      static_assert(spec::kConvertChanged == 0 && spec::kConvertSplit == 1 && spec::kConvertMerged == 2);
+      set_first_values(out, static_cast<double>(changed), 0, 0);
+      return spec::kOk;
+    }
+  }
   Conversion conversion{to_private, content};
   Errno error = spec::kOk;
   const Slot* failing = nullptr;

@@ -65,6 +65,24 @@ class FlagMap {
     return all;
   }
 
+  // The flags of the aligned run of 64 pages that holds `number`.
+  uint64_t flags_of_64(Number number) const {
+    const uint32_t word = words_[number.block() - first_block_];
+    if (word < kFirstLine) return word == kAll ? ~uint64_t{0} : 0;
+    return lines_->bits[word - kFirstLine].words[number.in_block() >> 6];
+  }
+  // The other flag for one page.
+  void flip(Number number) {
+    uint32_t& word = words_[number.block() - first_block_];
+    if (word < kFirstLine) open_line(word);
+    Bitmap512& line = lines_->bits[word - kFirstLine];
+    uint64_t& flags = line.words[number.in_block() >> 6];
+    flags ^= uint64_t{1} << (number.in_block() & 63);
+    // Only 64 equal ones can have made all 512 equal.
+    if (flags + 1 <= 1) [[unlikely]]
+      fold(word);
+  }
+
   // Pages of the run whose flag is not `on`.
   uint64_t count_differing(Run<Number> run, bool on) const {
     uint64_t n = 0;
@@ -134,6 +152,22 @@ class FlagMap {
     }
   }
 
+  // A line that says what the word did.
+  [[gnu::noinline]] void open_line(uint32_t& word) {
+    const uint32_t line = lines_->numbers.take();
+    lines_->bits.expect(line);
+    lines_->bits[line].fill(word == kAll);
+    word = kFirstLine + line;
+    ++line_words_;
+  }
+  // A word in place of its line, if all flags are equal.
+  [[gnu::noinline]] void fold(uint32_t& word) {
+    const Bitmap512& line = lines_->bits[word - kFirstLine];
+    const bool all = line.all();
+    if (!all && !line.none()) return;
+    drop_line(word);
+    word = all ? kAll : kNone;
+  }
   void drop_line(uint32_t word) {
     if (word < kFirstLine) return;
     lines_->bits[word - kFirstLine].fill(false);

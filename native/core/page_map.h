@@ -99,6 +99,17 @@ class PageMap {
     const BlockWord word = words_[block];
     return !word.all_marked() && !word.has_line();
   }
+  // Removes the 4K leaf over the page. Returns false when there is none. REQUIRES: the block has a line.
+  bool unmap_small(Index index) {
+    uint64_t& leaves = lines_->leaves(words_[index.block()].line()).words[index.in_block() >> 6];
+    const uint64_t leaf = uint64_t{1} << (index.in_block() & 63);
+    if ((leaves & leaf) == 0) return false;
+    leaves &= ~leaf;
+    // Only the last leaf of 64 can have been what the line was kept for.
+    if (leaves == 0) [[unlikely]]
+      tidy(index.block());
+    return true;
+  }
   // Bits of the present, marked pages of a block.
   Bitmap512 present_bits(uint64_t block) const;
   Bitmap512 marked_bits(uint64_t block) const;
