@@ -36,3 +36,25 @@ for (const memory of ['16GiB', '64GiB', '256GiB', '1TiB']) {
     );
   });
 }
+
+test('the same guest under TDX: launched, run, and refused only what the module holds together', async () => {
+  const input = await openInput(path.join(ROOT, 'scenarios/snp-boot-16g.yaml'));
+  const policies = ['inplace-v6', 'thp-keep', 'hugetlb-2m', 'structless'] as const;
+  const { results } = await compare(input, { policies, arch: 'tdx', samples: 0 });
+  const [pages, keep, pool, natural] = results.map((result) => {
+    assert.ok('counters' in result, JSON.stringify(result));
+    return result.counters;
+  });
+  assert.ok(pages !== undefined && keep !== undefined && pool !== undefined && natural !== undefined);
+  for (const { sept_add, sept_aug, rmpupdate_4k, prepares } of [pages, keep, pool, natural]) {
+    assert.ok(sept_add > 0 && sept_aug > 0, 'nothing populated, or nothing touched');
+    assert.equal(rmpupdate_4k + prepares, 0);
+  }
+  assert.deepEqual([pages.errors, keep.errors], [{}, {}]);
+  // What is shared before it is mapped splits as on SNP; what was merged and is mapped does not split again.
+  assert.equal(keep.split_distinct_2m, 622);
+  assert.deepEqual(pool.errors, { EAGAIN: pool.convert_eagain });
+  assert.ok(pool.convert_eagain > 0 && pool.convert_eagain < 0.05 * pool.converts);
+  assert.deepEqual(natural.errors, { EINVAL: 1 });
+  assert.equal(natural.convert_eagain, 0);
+});
