@@ -10,7 +10,16 @@ import type { ResultsDocument } from './compare/results.js';
 import { COST_EVENT_NAMES } from './cost/events.js';
 import { parseCostFile } from './cost/file.js';
 import type { CostTable } from './cost/table.js';
-import { argumentError, checkKeys, toBytes, toChoice, toInstance, toInteger, toText } from './engine/arguments.js';
+import {
+  argumentError,
+  checkKeys,
+  toBoolean,
+  toBytes,
+  toChoice,
+  toInstance,
+  toInteger,
+  toText,
+} from './engine/arguments.js';
 import { GmemError } from './engine/error.js';
 import { ENGINES } from './engine/options.js';
 import * as jsonl from './ops/jsonl.js';
@@ -27,7 +36,18 @@ import { writeStream as write } from './trace/output.js';
 import { ScenarioOps } from './workload/ops.js';
 import { openScenario as readScenario, type Scenario, type ScenarioOptions } from './workload/scenario.js';
 
-const COMPARE_KEYS = ['policies', 'engine', 'arch', 'memoryBytes', 'seed', 'costs', 'signal', 'onProgress', 'samples'];
+const COMPARE_KEYS = [
+  'policies',
+  'engine',
+  'arch',
+  'memoryBytes',
+  'seed',
+  'costs',
+  'latency',
+  'signal',
+  'onProgress',
+  'samples',
+];
 const REPLAY_KEYS = ['policy', ...COMPARE_KEYS.slice(1), 'outcomes', 'verify'];
 
 function isCostTable(value: unknown): value is CostTable {
@@ -62,12 +82,13 @@ function checkInput(input: unknown): void {
 
 function checkRun(options: unknown, accepted: readonly string[]): void {
   const given = checkKeys('options', options, accepted);
-  const { engine, arch, memoryBytes, seed, costs, signal, onProgress, policies, samples } = given;
+  const { engine, arch, memoryBytes, seed, costs, latency, signal, onProgress, policies, samples } = given;
   if (engine !== undefined) toChoice('engine', engine, ENGINES);
   if (arch !== undefined) toChoice('arch', arch, ARCHES);
   if (memoryBytes !== undefined) toBytes('memoryBytes', memoryBytes);
   if (seed !== undefined) toInteger('seed', seed, 0, 0xffffffff);
   if (costs !== undefined && !isCostTable(costs)) throw argumentError('costs: accepted: what parseCosts gives');
+  if (latency !== undefined) toBoolean('latency', latency);
   if (samples !== undefined) toInteger('samples', samples, 0, 1e6);
   if (signal !== undefined) toInstance('signal', signal, AbortSignal);
   if (policies !== undefined) toInstance('policies', policies, Array);

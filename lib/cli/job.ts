@@ -29,6 +29,7 @@ export async function runJob(
   if (flags.engine === 'kvm' && flags.failIf !== undefined) {
     throw new UsageError('--fail-if: the running kernel does not count. Accepted with --engine native, reference');
   }
+  if (flags.engine !== 'native' && flags.latency) throw new UsageError('--latency: accepted with --engine native only');
   // Timeline, memory map and the input's digest cost time, and only these show them.
   const detailed = targets.some(({ format }) => format === 'html' || format === 'json');
   const own = {
@@ -85,6 +86,7 @@ async function runOnce(
       ...own,
       policies: wishes.policies,
       engine: flags.engine,
+      latency: flags.latency,
       arch: flags.arch ?? (flags.engine === 'kvm' ? undefined : wishes.arch),
       memoryBytes: flags.memory ?? wishes.memoryBytes,
       seed: flags.seed ?? wishes.seed,

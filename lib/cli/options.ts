@@ -28,6 +28,7 @@ export interface RunFlags {
   /** Settings of a scenario, `key.path=value`. */
   set?: string[];
   failIf?: Threshold[];
+  latency?: true;
   cost?: string;
   inputFormat?: string;
   format?: ReportFormat[];
@@ -139,6 +140,7 @@ export function runOptions(engines: readonly EngineName[]): Option[] {
       '--fail-if <condition>',
       'exit code 3 if a policy ends with it: splits_2m>700, errors>0, cycles_total>=2e9; >, >=, < or <=; repeatable',
     ).argParser(threshold),
+    new Option('--latency', 'time every 61st op: percentiles by kind of op, in host of the JSON; native engine only'),
     new Option('--cost <file>', 'JSON file with cycles an event, in place of the built-in numbers'),
     ...reportOptions('table'),
     new Option('--progress <when>', 'progress on stderr: auto (on a terminal), always, never')

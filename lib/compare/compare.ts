@@ -61,6 +61,8 @@ export interface CompareOptions {
   /** Unsigned 32-bit, default 0. */
   seed?: number | undefined;
   costs?: CostTable | undefined;
+  /** Percentiles of the time an op takes here, in `host`; the native engine only. */
+  latency?: boolean | undefined;
   signal?: AbortSignal | undefined;
   onProgress?: ((progress: Progress) => void) | undefined;
   /** Points of the timeline, default 200; 0 leaves timeline and memory map out. */
@@ -166,6 +168,7 @@ async function runPolicy(
     seed: settings.seed,
     contents: settings.contents,
     residentLimit: RESIDENT_LIMIT_BYTES,
+    latency: options.latency ?? false,
   });
   const backend = await openBackend(engine, resolved.backend);
   try {

@@ -23,6 +23,8 @@ export interface BackendOptions {
   readonly residentLimitBytes: number;
   /** Unsigned 32-bit. */
   readonly seed: number;
+  /** Time every so-manieth op of a batch (latency.ts); the native engine can. */
+  readonly latency?: boolean;
   /** Instruction set of the native engine's scans; `auto` when absent. The others have no such thing. */
   readonly simd?: SimdChoice;
 }

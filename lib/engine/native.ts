@@ -9,6 +9,7 @@ import { SIMD_CHOICES, SIMD_PATHS } from '../spec/simd.js';
 import { loadAddon } from './addon.js';
 import type { Backend, BackendOptions, Mailbox } from './backend.js';
 import { GmemError } from './error.js';
+import { LATENCY_EVERY, latencyFigures, latencyRoom } from './latency.js';
 
 /** What native/addon/addon.cc exports. */
 interface Addon {
@@ -40,6 +41,8 @@ interface Addon {
   fileSize(handle: number, gmem: number): number;
   verify(handle: number): string[];
   host(handle: number, into: Float64Array): void;
+  latencyStart(handle: number, every: number): void;
+  latency(handle: number, into: Float64Array): boolean;
 }
 
 /** Engines whose owner forgot to close them. */
@@ -76,6 +79,7 @@ class NativeBackend implements Backend {
       outcome: new Uint8Array(memory, RECORD_BYTES, OUTCOME_BYTES),
       step: () => addon.step(handle),
     };
+    if (options.latency) addon.latencyStart(handle, LATENCY_EVERY);
     abandoned.register(this, { addon, handle: this.#handle }, this);
   }
 
@@ -119,7 +123,14 @@ class NativeBackend implements Backend {
     const figures = new Float64Array(3);
     this.#addon.host(this.#handle, figures);
     const simd = SIMD_PATHS[figures[2] as number] as string;
-    return { metadata_bytes: figures[0] as number, resident_bytes: figures[1] as number, simd };
+    const latency = latencyRoom();
+    const timed = this.#addon.latency(this.#handle, latency);
+    return {
+      metadata_bytes: figures[0] as number,
+      resident_bytes: figures[1] as number,
+      simd,
+      ...(timed ? latencyFigures(latency) : {}),
+    };
   }
 
   close(): void {

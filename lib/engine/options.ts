@@ -37,9 +37,21 @@ export interface EngineOptions {
    * `auto`, the widest that the CPU has.
    */
   readonly simd?: SimdChoice;
+  /** Time every 61st op of a batch and tell the percentiles in `host()`; the native engine only. Default false. */
+  readonly latency?: boolean;
 }
 
-const OPTION_KEYS = ['policy', 'memory', 'engine', 'arch', 'seed', 'contents', 'residentLimit', 'simd'] as const;
+const OPTION_KEYS = [
+  'policy',
+  'memory',
+  'engine',
+  'arch',
+  'seed',
+  'contents',
+  'residentLimit',
+  'simd',
+  'latency',
+] as const;
 const BLOCK_BYTES = pagesOf(ORDER_2M) * PAGE_BYTES;
 /** A pfn is a u32, and its largest value means "none". */
 const MAX_MEMORY_BYTES = Math.floor((NO_PFN * PAGE_BYTES) / BLOCK_BYTES) * BLOCK_BYTES;
@@ -80,8 +92,15 @@ export function resolveOptions(options: EngineOptions): ResolvedOptions {
       residentLimitBytes: limit,
       seed: toInteger('seed', given.seed ?? 0, 0, 0xffffffff),
       simd: toSimd(given.simd),
+      latency: toLatency(given.latency, given.engine ?? 'native'),
     }),
   });
+}
+
+function toLatency(given: unknown, engine: unknown): boolean {
+  const wanted = toBoolean('latency', given ?? false);
+  if (wanted && engine !== 'native') throw argumentError('latency: accepted with engine native only');
+  return wanted;
 }
 
 /** An empty variable counts as none. */

@@ -95,7 +95,39 @@ void run(const Napi::CallbackInfo& info) {
   const auto first = count_at(info, 2);
   const auto count = count_at(info, 3);
   const auto* ops = records_at<const spec::OpRecord>(info, 1, first, count);
-  session.engine.run(ops, count, wanted_records_at<spec::OutcomeRecord>(info, 4, count));
+  auto* const outcomes = wanted_records_at<spec::OutcomeRecord>(info, 4, count);
+  if (session.latency) {
+    session.latency->run(session.engine, ops, count, outcomes);
+  } else {
+    session.engine.run(ops, count, outcomes);
+  }
+}
+
+// Numbers a kind has in what latency() fills: samples, then nanoseconds of p50, p90, p99, p99.9 and the largest.
+constexpr size_t kLatencyNumbers = 6;
+
+// latencyStart(handle, every): from now on every so-manieth op of a batch is timed
+void latency_start(const Napi::CallbackInfo& info) {
+  session_at(info, 0).latency =
+      std::make_unique<LatencySampler>(static_cast<uint32_t>(number_at(info, 1, 1, kMostHandle)));
+}
+
+// latency(handle, into: Float64Array): six numbers a kind of op; false where nothing is timed
+Napi::Value latency(const Napi::CallbackInfo& info) {
+  const auto into = array_at<Napi::Float64Array>(info, 1, napi_float64_array);
+  if (into.length < kLatencyNumbers * spec::kOpKinds) refuse(info.Env(), "latency array too short");
+  const Session& session = session_at(info, 0);
+  if (!session.latency) return Napi::Boolean::New(info.Env(), false);
+  double* number = into.data;
+  for (size_t kind = 0; kind < spec::kOpKinds; ++kind) {
+    const Histogram& histogram = session.latency->of(static_cast<spec::OpKind>(kind));
+    *number++ = static_cast<double>(histogram.count());
+    for (const uint64_t permille : {500, 900, 990, 999}) {
+      *number++ = static_cast<double>(histogram.quantile(permille, 1000));
+    }
+    *number++ = static_cast<double>(histogram.largest());
+  }
+  return Napi::Boolean::New(info.Env(), true);
 }
 
 // counters(handle, into: Float64Array of kCounters)
@@ -169,6 +201,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("countPages", Napi::Function::New(env, count_pages, "countPages"));
   exports.Set("fileSize", Napi::Function::New(env, file_size, "fileSize"));
   exports.Set("verify", Napi::Function::New(env, verify, "verify"));
+  exports.Set("latencyStart", Napi::Function::New(env, latency_start, "latencyStart"));
+  exports.Set("latency", Napi::Function::New(env, latency, "latency"));
   exports.Set("host", Napi::Function::New(env, host, "host"));
   napi_value step_function;
   if (napi_create_function(env, "step", NAPI_AUTO_LENGTH, step, instance, &step_function) == napi_ok) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/engine.h"
+#include "core/latency.h"
 
 namespace gmem::addon {
 
@@ -20,7 +21,8 @@ struct Session {
   explicit Session(const EngineOptions& options) : engine(options), mailbox(std::make_shared<Mailbox>()) {}
 
   Engine engine;
-  std::shared_ptr<Mailbox> mailbox;  // outlives the engine while JavaScript holds the buffer
+  std::shared_ptr<Mailbox> mailbox;         // outlives the engine while JavaScript holds the buffer
+  std::unique_ptr<LatencySampler> latency;  // only where ops of batches are to be timed
 };
 
 class Sessions {

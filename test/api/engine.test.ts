@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { COUNTER_NAMES, type Engine, expectOk, GmemError } from '../../lib/index.js';
+import { COUNTER_NAMES, type Engine, expectOk, GmemError, type OpInput } from '../../lib/index.js';
 import { ENGINES, MiB, start, startBound } from './engines.js';
 
 for (const kind of ENGINES) {
@@ -176,4 +176,34 @@ test('kvm: the same interface over the running kernel, or one error that says wh
   assert.deepEqual(host.counters().errors, { EINVAL: 1 });
   assert.deepEqual(host.verify(), []);
   host.close();
+});
+
+test('latency: every 61st op of a run is in the figures, by kind, and no answer changes', async () => {
+  const ops: OpInput[] = [
+    { op: 'create', size: 8 * MiB },
+    { op: 'bind', slot: 0, size: 8 * MiB },
+  ];
+  for (let i = 0; i < 6098; i += 1) ops.push({ op: 'touch', gpa: (i % 2048) * 4096 });
+  const plain = start('native', { policy: 'mainline-6.18' });
+  const timed = start('native', { policy: 'mainline-6.18', latency: true });
+  await plain.run(ops);
+  await timed.run(ops);
+  assert.deepEqual(timed.counters(), plain.counters());
+  assert.deepEqual(
+    Object.keys(plain.host()).filter((name) => name.startsWith('latency')),
+    [],
+  );
+  const host = timed.host() as Record<string, number>;
+  assert.equal(host.latency_sampled_every, 61);
+  assert.equal(host.latency_touch_samples, Math.floor(6100 / 61));
+  const told = ['p50', 'p90', 'p99', 'p99_9', 'max'].map((name) => host[`latency_touch_${name}_ns`] as number);
+  assert.deepEqual(
+    told,
+    [...told].sort((a, b) => a - b),
+  );
+  assert.ok((told.at(-1) as number) > 0);
+  assert.equal(host.latency_create_samples, undefined);
+  plain.close();
+  timed.close();
+  assert.throws(() => start('reference', { latency: true }), { code: 'ERR_GMEM_ARGUMENT', message: /native only/ });
 });

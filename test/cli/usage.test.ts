@@ -69,6 +69,11 @@ const WRONG: readonly [string, string[], RegExp][] = [
     ['compare', 'x', '--arch', 'sev'],
     /--arch: unknown "sev".*Accepted: none, snp, tdx, pkvm/,
   ],
+  [
+    'latency of another engine',
+    ['compare', 'x', '--latency', '--engine', 'reference'],
+    /--latency: accepted with --engine native only/,
+  ],
   ['not a size', ['compare', 'x', '--memory', '12Q'], /--memory: "12Q" is not a size/],
   ['not a seed', ['compare', 'x', '--seed', '-1'], /--seed: "-1"/],
   ['a seed too large', ['compare', 'x', '--seed', '4294967296'], /0 to 4294967295/],
