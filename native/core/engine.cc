@@ -78,6 +78,14 @@ bool names_page(const spec::OpRecord& op) {
 
 void Engine::run(const spec::OpRecord* ops, uint64_t count_of_ops, spec::OutcomeRecord* outcomes) {
   Outcome scratch{};
+  // Nothing to look ahead to: a single op, the most common call there is, does not wait for the making of what looks.
+  if (count_of_ops <= Lookahead::kDistance) {
+    for (uint64_t i = 0; i < count_of_ops; ++i) {
+      run_one(lane_, ops[i], outcomes != nullptr ? outcomes[i] : scratch, outcomes != nullptr);
+      if (knobs_.metadata != spec::Metadata::kStructPage) note_metadata();
+    }
+    return;
+  }
   Lookahead ahead;
   for (uint64_t i = 0; i < count_of_ops; ++i) {
     if (ahead.due(i, ops, count_of_ops)) [[unlikely]]
