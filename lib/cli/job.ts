@@ -90,6 +90,7 @@ async function runOnce(
       arch: flags.arch ?? (flags.engine === 'kvm' ? undefined : wishes.arch),
       memoryBytes: flags.memory ?? wishes.memoryBytes,
       seed: flags.seed ?? wishes.seed,
+      vcpus: flags.vcpus,
     },
   );
 }

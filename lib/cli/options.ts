@@ -10,6 +10,7 @@ import { PRESET_NAMES } from '../policy/presets.js';
 import { REPORT_FORMATS, type ReportFormat } from '../report/formats.js';
 import { ARCHES, type Arch } from '../spec/knobs.js';
 import { parseSize } from '../spec/units.js';
+import { MAX_VCPU_THREADS } from '../spec/vcpus.js';
 import { TRACE_FORMAT_NAMES } from '../trace/formats.js';
 import { UsageError } from './exit.js';
 
@@ -25,6 +26,7 @@ export interface RunFlags {
   arch?: Arch;
   memory?: number;
   seed?: number;
+  vcpus?: number;
   /** Settings of a scenario, `key.path=value`. */
   set?: string[];
   failIf?: Threshold[];
@@ -117,6 +119,14 @@ export function reportOptions(usual: ReportFormat): Option[] {
   ];
 }
 
+function vcpus(text: string): number {
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (!(value >= 1 && value <= MAX_VCPU_THREADS)) {
+    throw new UsageError(`--vcpus: ${JSON.stringify(text)}. Accepted: 1 to ${MAX_VCPU_THREADS}`);
+  }
+  return value;
+}
+
 /** Options every verb that runs ops has, in the order help shows them. */
 export function runOptions(engines: readonly EngineName[]): Option[] {
   return [
@@ -132,6 +142,10 @@ export function runOptions(engines: readonly EngineName[]): Option[] {
       'simulated host memory (default: twice the gmem files, rounded up to 1 GiB, plus 1 GiB)',
     ).argParser(memory),
     new Option('--seed <n>', 'seed of the pseudo-random choices, 32 bits (default: 0)').argParser(seed),
+    new Option(
+      '--vcpus <n>',
+      `threads that vCPU ops run on, 1 to ${MAX_VCPU_THREADS}, native engine only (default: 1; docs/threads.md)`,
+    ).argParser(vcpus),
     new Option(
       '--input-format <name>',
       `format of INPUT (default: told by its content): ${TRACE_FORMAT_NAMES.join(', ')}`,

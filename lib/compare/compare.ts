@@ -5,6 +5,8 @@
 import { cpus, release, totalmem } from 'node:os';
 import { model } from '../cost/model.js';
 import { type CostTable, DEFAULT_COST_TABLE } from '../cost/table.js';
+import { argumentError } from '../engine/arguments.js';
+import { toVcpus } from '../engine/batches.js';
 import { readCounters } from '../engine/counters.js';
 import { openBackend } from '../engine/open.js';
 import { type ENGINES, resolveOptions } from '../engine/options.js';
@@ -63,6 +65,8 @@ export interface CompareOptions {
   costs?: CostTable | undefined;
   /** Percentiles of the time an op takes here, in `host`; the native engine only. */
   latency?: boolean | undefined;
+  /** Threads that vCPU ops run on, 1 to 64, default 1; more on the native engine only (docs/threads.md). */
+  vcpus?: number | undefined;
   signal?: AbortSignal | undefined;
   onProgress?: ((progress: Progress) => void) | undefined;
   /** Points of the timeline, default 200; 0 leaves timeline and memory map out. */
@@ -106,12 +110,17 @@ async function runAll(
   const source = input.ops ?? input.stream;
   const needs = streamNeeds(source);
   const engine = options.engine ?? 'native';
+  const vcpus = toVcpus(engine, options.vcpus);
+  if (vcpus > 1 && options.latency) {
+    throw argumentError('latency: accepted with vcpus 1 only: ops that run side by side are not timed one by one');
+  }
   const costs = options.costs ?? DEFAULT_COST_TABLE;
   const settings: RunSettings = {
     arch: options.arch ?? (engine === 'kvm' ? 'none' : 'snp'),
     memory_bytes: options.memoryBytes ?? defaultMemoryBytes(needs.guestBytes),
     seed: options.seed ?? 0,
     contents: needs.readsContents,
+    ...(vcpus > 1 ? { vcpus } : {}),
   };
   const results: PolicyResult[] = [];
   let interrupted = false;
@@ -175,7 +184,7 @@ async function runPolicy(
     // The kernel does not say what it did: nothing to sample.
     const samples = engine === 'kvm' ? 0 : (options.samples ?? DEFAULT_SAMPLES);
     const { signal, onProgress, outcomes } = options;
-    const report = await runStream(backend, stream, { signal, onProgress, outcomes, samples });
+    const report = await runStream(backend, stream, { signal, onProgress, outcomes, vcpus: settings.vcpus, samples });
     const counters = readCounters(backend);
     return {
       policy: policy.name,

@@ -36,6 +36,8 @@ export interface RunSettings {
   seed: number;
   /** Page contents were simulated (the input reads some). */
   contents: boolean;
+  /** Threads that vCPU ops ran on, where more than one: a few counters may then differ a little (docs/threads.md). */
+  vcpus?: number | undefined;
 }
 
 /** Modelled cycles: counters times a table, never a measurement. */

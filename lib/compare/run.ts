@@ -3,7 +3,8 @@
  * only while the engine works. Where batches end depends on the machine; what the engine answers does not.
  */
 import type { Backend } from '../engine/backend.js';
-import { LARGEST_BATCH, Pace } from '../engine/pace.js';
+import { Batches } from '../engine/batches.js';
+import { LARGEST_BATCH } from '../engine/pace.js';
 import { OutcomeRecords } from '../ops/outcomes.js';
 import type { OpSource } from '../ops/source.js';
 import { outcomeLines } from './outcome-lines.js';
@@ -18,6 +19,8 @@ export interface RunOptions {
   signal?: AbortSignal | undefined;
   onProgress?: ((done: number, total: number) => void) | undefined;
   outcomes?: OutcomeSink | undefined;
+  /** Threads that vCPU ops run on, checked by `toVcpus`. Default 1. */
+  vcpus?: number | undefined;
   /** Points of the timeline; 0 or absent: none. */
   samples?: number | undefined;
 }
@@ -41,28 +44,31 @@ export async function runStream(backend: Backend, source: OpSource, options: Run
   const sampler = options.samples ? new TimelineSampler(backend, source, options.samples) : undefined;
 
   let done = 0;
-  const pace = new Pace(largest);
+  const batches = new Batches(() => backend, options.vcpus ?? 1, signal, largest);
   for (const chunk of source.chunks()) {
     const { stream, start } = chunk;
     const chunkEnd = start + stream.length;
     while (done < chunkEnd && signal?.aborted !== true) {
-      const end = Math.min(done + pace.batch, chunkEnd, sampler?.next ?? total);
+      const most = Math.min(done + batches.size, chunkEnd, sampler?.next ?? total) - done;
       const first = done - start;
-      const count = end - done;
-      pace.run(count, () => backend.run(stream.records.bytes, first, count, outcomes?.bytes ?? null));
+      const before = done;
+      const running = batches.run(stream.records.bytes, first, most, outcomes?.bytes ?? null, (ops) =>
+        onProgress?.(before + ops, total),
+      );
+      const ran = typeof running === 'number' ? running : await running;
       if (outcomes !== undefined && sink !== undefined) {
-        await sink(outcomeLines(stream.records, outcomes, first, end - start, start));
+        await sink(outcomeLines(stream.records, outcomes, first, first + ran, start));
       }
-      done = end;
+      done += ran;
       sampler?.pass(chunk, done);
       if (sampler !== undefined && done >= sampler.next) sampler.sample(done);
-      if (pace.due) {
+      if (batches.due) {
         onProgress?.(done, total);
-        await pace.turn();
+        await batches.turn();
       }
     }
     if (signal?.aborted === true) break;
   }
   onProgress?.(done, total);
-  return { ops: done, interrupted: done < total, engineNs: pace.engineNs, timeline: sampler?.finish(done) };
+  return { ops: done, interrupted: done < total, engineNs: batches.engineNs, timeline: sampler?.finish(done) };
 }

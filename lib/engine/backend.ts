@@ -39,6 +39,25 @@ export interface Mailbox {
   step(): void;
 }
 
+/** What a run did: ops, and nanoseconds inside the engine. */
+export interface Ran {
+  readonly ops: number;
+  readonly tookNs: number;
+}
+
+/** A run on threads of the engine's own. */
+export interface AsyncRun {
+  /**
+   * What ran, once all threads have stopped. Rejects with `ERR_GMEM_CLOSED` when the engine was closed meanwhile, with
+   * `ERR_GMEM_HOST` when this machine gives no threads or no memory.
+   */
+  readonly done: Promise<Ran>;
+  /** Ops run so far, now and then. */
+  progress(): number;
+  /** Ends the run soon; the engine is left as the ops that ran made it, the one that was cut short with what it had done. */
+  abort(): void;
+}
+
 export interface Backend {
   readonly kind: EngineKind;
   /** Bits of PAGE_BIT that this engine can tell of its pages. */
@@ -52,6 +71,15 @@ export interface Backend {
    * record i of `outcomes` (OUTCOME_BYTES each) when given.
    */
   run(records: Uint8Array, first: number, count: number, outcomes: Uint8Array | null): void;
+
+  /** Like `run`, but returns before an op that may take long, with how many ops ran. Absent: `runAsync` is too. */
+  runUntilLong?(records: Uint8Array, first: number, count: number, outcomes: Uint8Array | null): number;
+
+  /**
+   * Like `run`, on `vcpus` threads of the engine's own, while JavaScript goes on. Until it is done every other call throws
+   * `ERR_GMEM_BUSY`, but for `close`, which ends it. Outcomes are there when it is done.
+   */
+  runAsync?(records: Uint8Array, first: number, count: number, outcomes: Uint8Array | null, vcpus: number): AsyncRun;
 
   /** Fills counters in the order of COUNTER_NAMES. */
   counters(into: Float64Array): void;

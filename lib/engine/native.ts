@@ -6,8 +6,9 @@ import { RECORD_BYTES } from '../spec/ops.js';
 import { OUTCOME_BYTES } from '../spec/outcomes.js';
 import { PAGE_ALL_BITS, type PageQuery } from '../spec/page-view.js';
 import { SIMD_CHOICES, SIMD_PATHS } from '../spec/simd.js';
+import { LOCK_KINDS } from '../spec/vcpus.js';
 import { loadAddon } from './addon.js';
-import type { Backend, BackendOptions, Mailbox } from './backend.js';
+import type { AsyncRun, Backend, BackendOptions, Mailbox, Ran } from './backend.js';
 import { GmemError } from './error.js';
 import { LATENCY_EVERY, latencyFigures, latencyRoom } from './latency.js';
 
@@ -26,6 +27,18 @@ interface Addon {
   mailbox(handle: number): ArrayBuffer;
   step(handle: number): void;
   run(handle: number, records: Uint8Array, first: number, count: number, outcomes: Uint8Array | null): void;
+  runUntilLong(handle: number, records: Uint8Array, first: number, count: number, outcomes: Uint8Array | null): number;
+  runAsync(
+    handle: number,
+    records: Uint8Array,
+    first: number,
+    count: number,
+    outcomes: Uint8Array | null,
+    threads: number,
+    told: (ran: number, tookNs: number, error: string | null) => void,
+  ): void;
+  abort(handle: number): void;
+  progress(handle: number): number;
   counters(handle: number, into: Float64Array): void;
   errors(handle: number, into: Float64Array): void;
   pageView(handle: number, gmem: number, first: number, count: number, into: Uint32Array): boolean;
@@ -57,6 +70,9 @@ class NativeBackend implements Backend {
   readonly #addon: Addon;
   readonly #handle: number;
   #closed = false;
+  #running = false;
+  /** There was a run on more than one thread: its figures are worth a look. */
+  #threaded = false;
 
   constructor(addon: Addon, options: BackendOptions) {
     const knobs = Uint8Array.from(KNOB_NAMES, (name) =>
@@ -88,39 +104,77 @@ class NativeBackend implements Backend {
       const { record, outcome } = this.mailbox;
       const at = first * RECORD_BYTES;
       record.set(records.subarray(at, at + RECORD_BYTES));
+      this.#idle();
       this.#addon.step(this.#handle);
       outcomes?.set(outcome);
       return;
     }
+    this.#idle();
     this.#addon.run(this.#handle, records, first, count, outcomes);
   }
 
+  runUntilLong(records: Uint8Array, first: number, count: number, outcomes: Uint8Array | null): number {
+    this.#idle();
+    return this.#addon.runUntilLong(this.#handle, records, first, count, outcomes);
+  }
+
+  runAsync(records: Uint8Array, first: number, count: number, outcomes: Uint8Array | null, vcpus: number): AsyncRun {
+    this.#idle();
+    const addon = this.#addon;
+    const handle = this.#handle;
+    const done = new Promise<Ran>((resolve, reject) => {
+      const told = (ran: number, tookNs: number, error: string | null): void => {
+        this.#running = false;
+        if (this.#closed) reject(new GmemError('ERR_GMEM_CLOSED', `the engine was closed after ${ran} ops of a run`));
+        else if (error !== null) reject(new GmemError('ERR_GMEM_HOST', `no run on ${vcpus} threads: ${error}`));
+        else resolve({ ops: ran, tookNs });
+      };
+      addon.runAsync(handle, records, first, count, outcomes, vcpus, told);
+      this.#running = true;
+      this.#threaded ||= vcpus > 1;
+    });
+    return {
+      done,
+      progress: () => (this.#closed ? 0 : addon.progress(handle)),
+      abort: () => {
+        if (!this.#closed) addon.abort(handle);
+      },
+    };
+  }
+
   counters(into: Float64Array): void {
+    this.#idle();
     this.#addon.counters(this.#handle, into);
   }
 
   errors(into: Float64Array): void {
+    this.#idle();
     this.#addon.errors(this.#handle, into);
   }
 
   pageView(gmem: number, first: number, count: number, into: Uint32Array): boolean {
+    this.#idle();
     return this.#addon.pageView(this.#handle, gmem, first, count, into);
   }
 
   countPages(gmem: number, first: number, count: number, { all, none, any }: PageQuery): number {
+    this.#idle();
     return this.#addon.countPages(this.#handle, gmem, first, count, all, none, any);
   }
 
   fileSize(gmem: number): number {
+    this.#idle();
     return this.#addon.fileSize(this.#handle, gmem);
   }
 
   verify(): string[] {
+    this.#idle();
     return this.#addon.verify(this.#handle);
   }
 
   host(): Record<string, number | string> {
-    const figures = new Float64Array(3);
+    this.#idle();
+    const figures = new Float64Array(3 + THREAD_FIGURES.length + LOCK_KINDS.length * LOCK_FIGURES.length);
     this.#addon.host(this.#handle, figures);
     const simd = SIMD_PATHS[figures[2] as number] as string;
     const latency = latencyRoom();
@@ -130,7 +184,12 @@ class NativeBackend implements Backend {
       resident_bytes: figures[1] as number,
       simd,
       ...(timed ? latencyFigures(latency) : {}),
+      ...(this.#threaded ? threadFigures(figures.subarray(3)) : {}),
     };
+  }
+
+  #idle(): void {
+    if (this.#running) throw new GmemError('ERR_GMEM_BUSY', 'the engine is running a stream on threads of its own');
   }
 
   close(): void {
@@ -139,6 +198,17 @@ class NativeBackend implements Backend {
     abandoned.unregister(this);
     this.#addon.close(this.#handle);
   }
+}
+
+const THREAD_FIGURES = ['vcpu_epochs', 'vcpu_ops_concurrent', 'vcpu_ops_serial', 'vcpu_stalls', 'vcpu_wall_ns'];
+const LOCK_FIGURES = ['acquisitions', 'waits', 'wait_ns'];
+
+function threadFigures(figures: Float64Array): Record<string, number> {
+  const names = [
+    ...THREAD_FIGURES,
+    ...LOCK_KINDS.flatMap((kind) => LOCK_FIGURES.map((figure) => `lock_${kind}_${figure}`)),
+  ];
+  return Object.fromEntries(names.map((name, i) => [name, figures[i] as number]));
 }
 
 /**

@@ -41,6 +41,12 @@ export class Pace {
     else if (took < SLICE_NS && ops === this.batch) this.batch = Math.min(this.#largest, this.batch * 2);
   }
 
+  /** Time inside the engine while the event loop turned. */
+  spent(nanoseconds: number): void {
+    this.engineNs += nanoseconds;
+    this.#sinceTurn = 0;
+  }
+
   /** The event loop has waited long enough. */
   get due(): boolean {
     return this.#sinceTurn > SLICE_NS;

@@ -10,13 +10,18 @@ import { OpStream } from '../ops/stream.js';
 import { OUTCOME_BYTES } from '../spec/outcomes.js';
 import { argumentError, checkKeys, toBoolean } from './arguments.js';
 import type { Backend } from './backend.js';
+import { Batches, toVcpus } from './batches.js';
 import { GmemError } from './error.js';
-import { Pace } from './pace.js';
 
 export interface RunOptions {
   /** Keep every outcome: 40 bytes an op. Default false. */
   readonly outcomes?: boolean;
   readonly signal?: AbortSignal;
+  /**
+   * Threads that vCPU ops run on, 1 to 64; more than 1 on the native engine only. Default 1. What is and what is not
+   * the same on any number of them is in docs/threads.md.
+   */
+  readonly vcpus?: number;
   /** Called between batches, each time the event loop is about to turn, and at the end. */
   readonly onProgress?: (progress: RunProgress) => void;
 }
@@ -40,7 +45,7 @@ export async function runRecords(
   stream: OpStream | OpRecords | readonly OpInput[],
   options: RunOptions,
 ): Promise<RunResult> {
-  checkKeys('run options', options, ['outcomes', 'signal', 'onProgress']);
+  checkKeys('run options', options, ['outcomes', 'signal', 'vcpus', 'onProgress']);
   const { signal, onProgress } = options;
   if (signal !== undefined && !(signal instanceof AbortSignal)) throw argumentError('signal: accepted: an AbortSignal');
   if (onProgress !== undefined && typeof onProgress !== 'function') {
@@ -51,18 +56,20 @@ export async function runRecords(
   const bad = findBadRecord(records.bytes, 0, total);
   if (bad !== undefined) throw argumentError(`record ${bad.record}: ${bad.message}`);
   const outcomes = toBoolean('outcomes', options.outcomes ?? false) ? new OutcomeRecords(total) : undefined;
-  const pace = new Pace();
+  const batches = new Batches(open, toVcpus(open().kind, options.vcpus), signal);
+  const bytes = records.bytes;
   for (let done = 0; done < total; ) {
     if (signal?.aborted) {
       throw new GmemError('ERR_GMEM_ABORTED', `aborted after ${done} of ${total} ops`, { cause: signal.reason });
     }
-    const count = Math.min(pace.batch, total - done);
+    const count = Math.min(batches.size, total - done);
     const into = outcomes?.bytes.subarray(done * OUTCOME_BYTES, (done + count) * OUTCOME_BYTES) ?? null;
-    pace.run(count, () => open().run(records.bytes, done, count, into));
-    done += count;
-    if (pace.due || done === total) {
+    const before = done;
+    const ran = batches.run(bytes, done, count, into, (ops) => onProgress?.({ done: before + ops, total }));
+    done += typeof ran === 'number' ? ran : await ran;
+    if (batches.due || done === total) {
       onProgress?.({ done, total });
-      await pace.turn();
+      await batches.turn();
     }
   }
   open();

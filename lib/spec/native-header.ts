@@ -16,6 +16,7 @@ import { EXITS, OUTCOME_BYTES, outcomeValues } from './outcomes.js';
 import { NO_PFN, PAGE_BIT, PAGE_VIEW, PAGE_VIEW_WORDS } from './page-view.js';
 import { SIMD_PATHS } from './simd.js';
 import { ORDER_1G, ORDER_2M, ORDER_4K, PAGE_BYTES, PAGE_SHIFT } from './units.js';
+import { LOCK_KINDS, MAX_VCPU_THREADS } from './vcpus.js';
 
 /** `guest-write`, `faults_4k`, `vmmPunch` -> `GuestWrite`, `Faults4k`, `VmmPunch`. */
 export function camel(name: string): string {
@@ -190,6 +191,9 @@ inline constexpr size_t kArches = ${ARCHES.length};
 
 // Instruction sets that scans are written for, narrowest first.
 ${enumClass('Simd', SIMD_PATHS)}
+inline constexpr uint32_t kMostVcpuThreads = ${MAX_VCPU_THREADS};
+${enumClass('LockKind', LOCK_KINDS)}
+inline constexpr size_t kLockKinds = ${LOCK_KINDS.length};
 inline constexpr size_t kSimdPaths = ${SIMD_PATHS.length};
 inline constexpr const char* kSimdNames[kSimdPaths] = {${SIMD_PATHS.map((name) => `"${name}"`).join(', ')}};
 

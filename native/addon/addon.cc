@@ -2,6 +2,7 @@
 // through a mailbox both sides see, a batch through the caller's typed arrays. lib/engine/native.ts is the only caller.
 #include <napi.h>
 
+#include <exception>
 #include <new>
 #include <string>
 
@@ -16,6 +17,8 @@ namespace gmem::addon {
 
 namespace {
 
+constexpr char kBusy[] = "the engine is busy: a run of its own threads is under way";
+
 struct Instance {
   Sessions sessions;
 };
@@ -23,6 +26,7 @@ struct Instance {
 Session& session_at(const Napi::CallbackInfo& info, size_t i) {
   Session* session = info.Env().GetInstanceData<Instance>()->sessions.find(id_at(info, i));
   if (session == nullptr) refuse(info.Env(), "no such engine, or it is closed");
+  if (session->busy()) refuse(info.Env(), kBusy);
   return *session;
 }
 
@@ -85,6 +89,10 @@ napi_value step(napi_env env, napi_callback_info info) {
     napi_throw_type_error(env, nullptr, "no such engine, or it is closed");
     return nullptr;
   }
+  if (session->busy()) {
+    napi_throw_type_error(env, nullptr, kBusy);
+    return nullptr;
+  }
   session->engine.run(&session->mailbox->op, 1, &session->mailbox->outcome);
   return nullptr;
 }
@@ -128,6 +136,59 @@ Napi::Value latency(const Napi::CallbackInfo& info) {
     *number++ = static_cast<double>(histogram.largest());
   }
   return Napi::Boolean::New(info.Env(), true);
+}
+
+// runUntilLong(handle, records: Uint8Array, first, count, outcomes: Uint8Array | null): ops run, all before one that
+// may take long
+Napi::Value run_until_long(const Napi::CallbackInfo& info) {
+  Session& session = session_at(info, 0);
+  const auto first = count_at(info, 2);
+  const auto count = count_at(info, 3);
+  const auto* ops = records_at<const spec::OpRecord>(info, 1, first, count);
+  auto* outcomes = wanted_records_at<spec::OutcomeRecord>(info, 4, count);
+  if (session.latency) {
+    // Whoever times ops wants every one of them in a batch.
+    session.latency->run(session.engine, ops, count, outcomes);
+    return Napi::Number::New(info.Env(), static_cast<double>(count));
+  }
+  return Napi::Number::New(info.Env(), static_cast<double>(session.engine.run_until_long(ops, count, outcomes)));
+}
+
+// runAsync(handle, records: Uint8Array, first, count, outcomes: Uint8Array | null, threads,
+//          told: (ops run, nanoseconds, error: string | null) => void)
+void run_async(const Napi::CallbackInfo& info) {
+  Session& session = session_at(info, 0);
+  const auto first = count_at(info, 2);
+  const auto count = count_at(info, 3);
+  const auto* ops = records_at<const spec::OpRecord>(info, 1, first, count);
+  wanted_records_at<spec::OutcomeRecord>(info, 4, count);
+  const auto threads = static_cast<uint32_t>(number_at(info, 5, 1, kMostVcpuThreads));
+  if (info.Length() < 7 || !info[6].IsFunction()) refuse(info.Env(), "expected a function");
+  try {
+    session.run =
+        AsyncRun::start(info.Env(), session.engine, ops, count, info[4], threads, info[6].As<Napi::Function>());
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (const std::exception& failure) {
+    throw Napi::Error::New(info.Env(), std::string("no run on threads: ") + failure.what());
+  }
+}
+
+// The engine's latest run on threads; nullptr: never had one, or no such engine.
+AsyncRun* run_at(const Napi::CallbackInfo& info) {
+  const Session* session = info.Env().GetInstanceData<Instance>()->sessions.find(id_at(info, 0));
+  return session == nullptr ? nullptr : session->run.get();
+}
+
+// abort(handle): asks the run to end. Nothing happens when there is none.
+void abort_run(const Napi::CallbackInfo& info) {
+  if (AsyncRun* run = run_at(info); run != nullptr) run->abort();
+}
+
+// progress(handle): ops that the latest run on threads has run, now and then
+Napi::Value progress(const Napi::CallbackInfo& info) {
+  const AsyncRun* run = run_at(info);
+  return Napi::Number::New(info.Env(), run == nullptr ? 0 : static_cast<double>(run->done()));
 }
 
 // counters(handle, into: Float64Array of kCounters)
@@ -176,14 +237,24 @@ Napi::Value file_size(const Napi::CallbackInfo& info) {
 // verify(handle): string[]
 Napi::Value verify(const Napi::CallbackInfo& info) { return strings(info.Env(), session_at(info, 0).engine.verify()); }
 
-// host(handle, into: Float64Array): metadata bytes, resident bytes of page contents, number of the simd path
+// host(handle, into: Float64Array): metadata bytes, resident bytes of page contents, number of the simd path; runs on
+// threads: epochs, ops beside others, ops alone, stalls, ns; of each kind of lock: acquisitions, waits, ns waited
 void host(const Napi::CallbackInfo& info) {
   const auto into = array_at<Napi::Float64Array>(info, 1, napi_float64_array);
-  if (into.length < 3) refuse(info.Env(), "host array too short");
+  if (into.length < 8 + 3 * kLockKinds) refuse(info.Env(), "host array too short");
   const Session& session = session_at(info, 0);
   into.data[0] = static_cast<double>(session.engine.metadata_bytes());
   into.data[1] = static_cast<double>(session.engine.resident_bytes());
   into.data[2] = static_cast<double>(session.engine.simd().path);
+  const VcpuFigures figures = session.engine.vcpu_figures();
+  double* next = into.data + 3;
+  for (const uint64_t figure :
+       {figures.epochs, figures.ops_beside, figures.ops_alone, figures.stalls, figures.wall_ns}) {
+    *next++ = static_cast<double>(figure);
+  }
+  for (const LockFigures& lock : figures.locks) {
+    for (const uint64_t figure : {lock.acquisitions, lock.waits, lock.wait_ns}) *next++ = static_cast<double>(figure);
+  }
 }
 
 }  // namespace
@@ -195,6 +266,10 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("close", Napi::Function::New(env, close, "close"));
   exports.Set("mailbox", Napi::Function::New(env, mailbox, "mailbox"));
   exports.Set("run", Napi::Function::New(env, run, "run"));
+  exports.Set("runUntilLong", Napi::Function::New(env, run_until_long, "runUntilLong"));
+  exports.Set("runAsync", Napi::Function::New(env, run_async, "runAsync"));
+  exports.Set("abort", Napi::Function::New(env, abort_run, "abort"));
+  exports.Set("progress", Napi::Function::New(env, progress, "progress"));
   exports.Set("counters", Napi::Function::New(env, counters, "counters"));
   exports.Set("errors", Napi::Function::New(env, errors, "errors"));
   exports.Set("pageView", Napi::Function::New(env, page_view, "pageView"));

@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "addon/async_run.h"
 #include "core/engine.h"
 #include "core/latency.h"
 
@@ -19,8 +20,17 @@ struct Session {
   };
 
   explicit Session(const EngineOptions& options) : engine(options), mailbox(std::make_shared<Mailbox>()) {}
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+  ~Session() {
+    if (run) run->finish();
+  }
+
+  // Threads are at work on the engine: nobody else may touch it.
+  bool busy() const { return run && run->active(); }
 
   Engine engine;
+  std::shared_ptr<AsyncRun> run;            // the latest
   std::shared_ptr<Mailbox> mailbox;         // outlives the engine while JavaScript holds the buffer
   std::unique_ptr<LatencySampler> latency;  // only where ops of batches are to be timed
 };

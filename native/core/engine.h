@@ -59,6 +59,9 @@ class Engine {
   // Runs `count` ops; outcome i goes to outcomes[i] unless `outcomes` is null.
   void run(const spec::OpRecord* ops, uint64_t count, spec::OutcomeRecord* outcomes);
 
+  // The same until an op that may take long, 20 ms and more, and can be cut short: such an op is for run_on_vcpus.
+  // Returns how many ops ran.
+  uint64_t run_until_long(const spec::OpRecord* ops, uint64_t count, spec::OutcomeRecord* outcomes);
   // The same on `threads` threads, 1 to kMostVcpuThreads, the caller's being one, until `control` says to end. Returns
   // how many ops ran: all of them, or, told to end, those before the op it was in and maybe some that other lanes had
   // gone ahead with. Throws std::system_error when the machine gives no more threads; then nothing ran.
@@ -111,6 +114,7 @@ class Engine {
   Errno dispatch(Lane& lane, const spec::OpRecord& op, Outcome& out);
 
   // vCPU threads.
+  bool may_take_long(const spec::OpRecord& op) const;
   struct Epoch;
   Epoch survey(const spec::OpRecord* ops, uint64_t first, uint64_t count, Outcome* outcomes) const;
   uint64_t absent_pages() const;

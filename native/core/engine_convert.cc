@@ -49,6 +49,7 @@ void Engine::convert_by_discard(Vm& vm, Run<Gfn> run, bool to_private, Outcome& 
       const PunchResult part = punch(file, vmm_hole(file, hole));
       result.split += part.split;
       retain(file, indexes);
+      if (lane_.stop != Lane::Stop::kNo) return;
     }
   }
   set_value(out, spec::kConvertChanged, static_cast<double>(changed));
@@ -77,6 +78,7 @@ Engine::Errno Engine::op_populate(const spec::OpRecord& op, Outcome& out) {
   const Gfn end = run.clipped_to(slot->gfns).end;
   uint64_t done = 0;
   for (Gfn gfn = run.first; gfn < end; gfn = run.first + Pages{done}) {
+    if (lane_.interrupted()) return spec::kOk;
     const Errno error = populate_step(*vm, *slot, gfn, end, op, done);
     if (error == spec::kOk) continue;
     if (done == 0) return error;

@@ -145,6 +145,8 @@ Engine::Errno Engine::convert_piece(Conversion& conversion, File& file, Run<Inde
   for (uint64_t block = piece.first.block(); block <= (piece.end - Pages{1}).block(); ++block) {
     const Bitmap512 turning = kinds.differing(block, block_mask(piece, block), on);
     if (turning.none()) continue;
+    // Each block turns whole. What natural order records is of the piece, which is not cut short then.
+    if (!natural_ && lane_.interrupted()) break;
     if (conversion.blocks.empty() || conversion.blocks.back().file != &file || conversion.blocks.back().end != block) {
       conversion.blocks.push_back({&file, block, block});
     }

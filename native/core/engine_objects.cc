@@ -142,6 +142,7 @@ Engine::Errno Engine::op_close(uint32_t gmem) {
   File* file = open_file(gmem);
   if (file == nullptr) return spec::kEBADF;
   free_everything(*file);
+  if (lane_.stop != Lane::Stop::kNo) return spec::kOk;
   pool_.unreserve(file->reserved_huge_pages);
   shared_groups_ -= file->shared_groups;
   file->open = false;

@@ -15,6 +15,7 @@ Engine::Errno Engine::op_fallocate(const spec::OpRecord& op, Outcome& out) {
   const Run<Index> run = range.pages<Index>();
   if (run.end.value > file->size.value) return spec::kEINVAL;
   for (Index index = run.first; index < run.end; index = index + Pages{1}) {
+    if ((index.value & (kPagesBetweenLooks - 1)) == 0 && lane_.interrupted()) return spec::kOk;
     if (get_folio(lane_, *file, index)) continue;
     set_value(out, spec::kFallocateDone, static_cast<double>((index - run.first).value));
     return spec::kENOMEM;
@@ -73,6 +74,7 @@ Engine::PunchResult Engine::punch(File& file, Run<Index> wanted) {
   const uint64_t end = (run.end - Pages{1}).block() + 1;
   for (uint64_t block = file.pages.next_touched(run.first.block(), end); block < end;
        block = file.pages.next_touched(block + 1, end)) {
+    if (lane_.interrupted()) break;
     if (!file.pages.word(block).untouched()) punch_block(file, block, block_mask(run, block), result);
   }
   return result;
@@ -112,7 +114,7 @@ Engine::Errno Engine::punch_pool(File& file, Run<Index> wanted, PunchResult& res
   zap(lane_, file, run);
   const uint64_t end = (run.end - Pages{1}).block() + 1;
   uint64_t block = file.pages.next_touched(run.first.block(), end);
-  while (block < end) {
+  while (block < end && !lane_.interrupted()) {
     const uint64_t first = block / huge_blocks() * huge_blocks();
     const bool covered = run.covers({Index::of_block(first), Index::of_block(first + huge_blocks())});
     if (covered) {

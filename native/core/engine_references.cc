@@ -55,6 +55,7 @@ Engine::Errno Engine::op_pin(const spec::OpRecord& op, Outcome& out) {
   if (!speculative && knobs_.pins == spec::Pins::kForbid) return spec::kEPERM;
   const Run<Index> run = range.pages<Index>();
   for (Index index = run.first; index < run.end; index = index + Pages{1}) {
+    if ((index.value & (kPagesBetweenLooks - 1)) == 0 && lane_.interrupted()) return spec::kOk;
     Errno error = spec::kOk;
     if (!speculative) {
       error = pin_page(*file, index);

@@ -49,7 +49,7 @@ uint64_t blocks_of(uint64_t pages) { return pages <= 1 ? pages : (pages - 2) / k
 class Share {
  public:
   explicit Share(uint32_t threads) : threads_(threads), reciprocal_((uint64_t{1} << 32) / threads + 1) {}
-  // Exact for 16-bit vcpus and up to 64 threads.
+  // Exact for 16-bit vcpus and so few threads.
   uint32_t of(const spec::OpRecord& op) const {
     return op.vcpu - static_cast<uint32_t>(op.vcpu * reciprocal_ >> 32) * threads_;
   }
@@ -264,6 +264,45 @@ void Engine::muster(uint32_t threads) {
   for (auto& lane : vcpus_->lanes) lane->reserve.take_at_once(reserve_at_once());
   for (uint32_t vm = 0; vm < vms_.size(); ++vm) vm_record(vm).mmu_lock = std::make_unique<ShardedLock>(threads);
   for (auto& [serial, file] : files_) file->lock = std::make_unique<ShardedLock>(threads);
+}
+
+// By the bytes it names; those of a close are the file's.
+bool Engine::may_take_long(const spec::OpRecord& op) const {
+  constexpr double kLongBytes = 4.0 * 1024 * 1024 * 1024;
+  switch (static_cast<OpKind>(op.kind)) {
+    case OpKind::kTouch:
+    case OpKind::kGuestRead:
+    case OpKind::kGuestWrite:
+    case OpKind::kHostRead:
+    case OpKind::kHostWrite:
+    case OpKind::kVmmRead:
+    case OpKind::kVmmWrite:
+    case OpKind::kFallocate:
+    case OpKind::kPopulate:
+    case OpKind::kPin:
+    case OpKind::kPunch:
+    case OpKind::kConvert:
+      return op.size >= kLongBytes;
+    case OpKind::kClose: {
+      const File* file = open_file(op.gmem);
+      return file != nullptr && static_cast<double>(file->size.bytes()) >= kLongBytes;
+    }
+    default:
+      return false;
+  }
+}
+
+uint64_t Engine::run_until_long(const spec::OpRecord* ops, uint64_t count_of_ops, Outcome* outcomes) {
+  uint64_t until = 0;
+  // A close looks at files that ops before it may make: it is looked at when its turn has come.
+  for (uint64_t from = 0;; from = until) {
+    while (until < count_of_ops && (until == from || static_cast<OpKind>(ops[until].kind) != OpKind::kClose) &&
+           !may_take_long(ops[until])) {
+      ++until;
+    }
+    if (until == from) return until;
+    run(ops + from, until - from, outcomes != nullptr ? outcomes + from : nullptr);
+  }
 }
 
 uint64_t Engine::run_on_vcpus(const spec::OpRecord* ops, uint64_t count_of_ops, Outcome* outcomes, uint32_t threads,

@@ -16,9 +16,8 @@
 
 namespace gmem {
 
-// Kinds of locks, as the figures of a run name them (lib/engine/native.ts).
-enum class LockKind : uint8_t { kScheme, kBlock, kRmp, kFrames, kLines };
-inline constexpr size_t kLockKinds = 5;
+using spec::kLockKinds;
+using spec::LockKind;
 
 // The locks of an engine whose lanes run side by side; those of a file or VM are its own.
 struct LaneLocks {

@@ -11,7 +11,7 @@
 
 namespace gmem {
 
-inline constexpr uint32_t kMostVcpuThreads = 64;
+using spec::kMostVcpuThreads;
 
 // Seen from both sides of a run that another thread is in.
 struct RunControl {
