@@ -1,6 +1,7 @@
 #include "core/virtual_array.h"
 
 #include <algorithm>
+#include <cstdint>
 
 namespace gmem {
 
@@ -21,13 +22,17 @@ constexpr int kPopulateWrite = 23;
 size_t run_ahead(void* base, size_t size, size_t ahead, size_t wanted) {
   const size_t step = std::clamp(ahead / 8, kPage, kHugePage) & ~(kPage - 1);
   if (wanted - ahead > step) return ahead;
-  size_t end = (wanted / step + 1) * step;
+  const bool huge = ahead >= kHugeFrom;
+  // Whole huge pages of the machine, wherever the mapping begins.
+  const size_t unit = huge ? kHugePage : step;
+  const size_t skew = huge ? reinterpret_cast<uintptr_t>(base) % kHugePage : 0;
+  size_t end = ((wanted + skew) / unit + 1) * unit - skew;
   end = std::min(end, (size + kPage - 1) & ~(kPage - 1));
   const size_t begin = ahead & ~(kPage - 1);
   if (begin >= end) return size;
   char* const from = static_cast<char*>(base) + begin;
   // Refused by kernels before 5.14, and where there are no huge pages: the page faults then do it.
-  if (ahead >= kHugeFrom) madvise(from, end - begin, MADV_HUGEPAGE);
+  if (huge) madvise(from, end - begin, MADV_HUGEPAGE);
   madvise(from, end - begin, kPopulateWrite);
   return end;
 }
