@@ -196,8 +196,14 @@ class Engine {
   // The aligned range of indexes that may be one folio, by number: what a lane locks.
   uint64_t folio_range(Index index) const { return index.value >> std::max(huge_order_, kOrder2m); }
   ShardedLock* scheme_lock(const File& file) const;
-  bool take_page(Lane& lane, Mobility mobility, Pfn& pfn);
-  bool take_block(Lane& lane, Mobility mobility, Pfn& first);
+  bool take_page(Lane& lane, Mobility mobility, Pfn& pfn) {
+    return lane.locks == nullptr ? frames_.take_page(mobility, pfn) : take_page_beside(lane, mobility, pfn);
+  }
+  bool take_page_beside(Lane& lane, Mobility mobility, Pfn& pfn);
+  bool take_block(Lane& lane, Mobility mobility, Pfn& first) {
+    return lane.locks == nullptr ? frames_.take_block(mobility, first) : take_block_beside(lane, mobility, first);
+  }
+  bool take_block_beside(Lane& lane, Mobility mobility, Pfn& first);
   bool take_huge_page(Lane& lane, File& file, Pfn& first);
   bool add_pool_folio(Lane& lane, File& file, Index index);
   bool wants_huge(const File& file, uint64_t block) const;

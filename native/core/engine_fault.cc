@@ -29,7 +29,7 @@ uint32_t Engine::mapping_order(const Slot& slot, const PageMap& pages, Index ind
     return spec::kEFAULT;
   }
   const Index index = slot.index_of(gfn);
-  SchemeLock scheme(lane, scheme_lock(file));
+  SchemeLock scheme(lane, lane.locks != nullptr ? scheme_lock(file) : nullptr);
   if (!find_folio(lane, file, index, mapping.pfn)) return spec::kENOMEM;
   if (knobs_.lock == spec::Lock::kPfnOnly) scheme.release();
   if (file.pages.poisoned(index)) {
@@ -63,7 +63,7 @@ uint32_t Engine::mapping_order(const Slot& slot, const PageMap& pages, Index ind
 [[gnu::noinline]] Engine::Errno Engine::fault_unmapped(Lane& lane, Slot& slot, Gfn gfn, bool to_private, bool map,
                                                        Mapping& mapping) {
   if (map && slot.file->open) {
-    const SchemeLock scheme(lane, scheme_lock(*slot.file));
+    const SchemeLock scheme(lane, lane.locks != nullptr ? scheme_lock(*slot.file) : nullptr);
     if (fault_fresh(lane, slot, slot.index_of(gfn), snp_ && to_private, mapping)) return spec::kOk;
   }
   if (lane.stop != Lane::Stop::kNo) [[unlikely]]

@@ -8,9 +8,7 @@ using spec::Counter;
 
 // Frames for a lane: out of the allocator, or beside other lanes out of its reserve. There a refusal is never an
 // answer: who is refused depends on who came first, so the lane stalls.
-bool Engine::take_page(Lane& lane, Mobility mobility, Pfn& pfn) {
-  if (lane.locks == nullptr) [[likely]]
-    return frames_.take_page(mobility, pfn);
+[[gnu::noinline]] bool Engine::take_page_beside(Lane& lane, Mobility mobility, Pfn& pfn) {
   if (!lane.may_allocate) return lane.stall();
   if (lane.reserve.take_page(mobility, pfn)) return true;
   const SpinGuard guard(lane.locks->frames, lane.figures(LockKind::kFrames));
@@ -18,9 +16,7 @@ bool Engine::take_page(Lane& lane, Mobility mobility, Pfn& pfn) {
   return lane.reserve.take_page(mobility, pfn);
 }
 
-bool Engine::take_block(Lane& lane, Mobility mobility, Pfn& first) {
-  if (lane.locks == nullptr) [[likely]]
-    return frames_.take_block(mobility, first);
+[[gnu::noinline]] bool Engine::take_block_beside(Lane& lane, Mobility mobility, Pfn& first) {
   if (!lane.may_allocate) return lane.stall();
   if (lane.reserve.take_block(mobility, first)) return true;
   const SpinGuard guard(lane.locks->frames, lane.figures(LockKind::kFrames));

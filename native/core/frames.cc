@@ -42,7 +42,7 @@ bool Frames::is_free(Pfn pfn) const {
   return is_partial(block) && free_map_[block].test(pfn.in_block());
 }
 
-void Frames::mark_block_used(uint64_t block) {
+inline void Frames::mark_block_used(uint64_t block) {
   const uint64_t region = block / kRegionBlocks;
   free_blocks_.clear(block);
   const uint16_t left = --region_free_blocks_[region];
