@@ -169,6 +169,8 @@ class Engine {
 
   // Sections 6 and 16: folios, prepare, leaves.
   Errno op_fault(Lane& lane, const spec::OpRecord& op, Outcome& out);
+  Errno fault_op(Lane& lane, const spec::OpRecord& op, Vm& vm, Slot* slot, Gfn gfn, Outcome& out);
+  Errno fault_op_beside(Lane& lane, const spec::OpRecord& op, Vm& vm, Slot* slot, Gfn gfn, Outcome& out);
   Errno fault(Lane& lane, Vm& vm, Slot* slot, Gfn gfn, bool to_private, bool map, Mapping& mapping);
   Errno fault_gmem(Lane& lane, Slot& slot, Gfn gfn, bool to_private, bool map, Mapping& mapping);
   Errno fault_at(Lane& lane, Vm& vm, Slot* slot, Gfn gfn, bool to_private, bool map, Mapping& mapping);

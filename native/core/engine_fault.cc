@@ -60,17 +60,6 @@ uint32_t Engine::mapping_order(const Slot& slot, const PageMap& pages, Index ind
   return spec::kOk;
 }
 
-[[gnu::noinline]] Engine::Errno Engine::fault_unmapped(Lane& lane, Slot& slot, Gfn gfn, bool to_private, bool map,
-                                                       Mapping& mapping) {
-  if (map && slot.file->open) {
-    const SchemeLock scheme(lane, lane.locks != nullptr ? scheme_lock(*slot.file) : nullptr);
-    if (fault_fresh(lane, slot, slot.index_of(gfn), snp_ && to_private, mapping)) return spec::kOk;
-  }
-  if (lane.stop != Lane::Stop::kNo) [[unlikely]]
-    return spec::kENOMEM;
-  return fault_gmem(lane, slot, gfn, to_private, map, mapping);
-}
-
 [[gnu::noinline]] Engine::Errno Engine::fault_copy(Lane& lane, Slot& slot, Gfn gfn, bool map, Mapping& mapping) {
   File& file = *slot.file;
   const Index index = slot.index_of(gfn);
@@ -108,22 +97,33 @@ Engine::Errno Engine::fault(Lane& lane, Vm& vm, Slot* slot, Gfn gfn, bool to_pri
   return fault_at(lane, vm, slot, gfn, to_private, map, mapping);
 }
 
-Engine::Errno Engine::op_fault(Lane& lane, const spec::OpRecord& op, Outcome& out) {
-  Errno refused;
-  Vm* vm = running_vm(lane, op.vm, refused);
-  if (vm == nullptr) return refused;
-  const Gfn gfn{static_cast<uint64_t>(quantity(op.address) >> kPageShift)};
+inline Engine::Errno Engine::fault_op(Lane& lane, const spec::OpRecord& op, Vm& vm, Slot* slot, Gfn gfn, Outcome& out) {
   Mapping mapping;
-  Slot* slot = lane.slot_at(*vm, gfn);
-  BlockLock block(lane);
-  if (slot != nullptr) block.hold(*slot->file, folio_range(slot->index_of(gfn)));
   const Errno error =
-      fault_at(lane, *vm, slot, gfn, (op.flags & spec::kFlagPrivate) != 0, (op.flags & spec::kFlagNoMap) == 0, mapping);
+      fault_at(lane, vm, slot, gfn, (op.flags & spec::kFlagPrivate) != 0, (op.flags & spec::kFlagNoMap) == 0, mapping);
   set_exit(out, mapping.exit);
   if (error != spec::kOk || mapping.exit == spec::Exit::kMmio) return error;
   static_assert(spec::kFaultPfn == 0 && spec::kFaultOrder == 1 && spec::kFaultLevel == 2);
   set_first_values(out, static_cast<double>(mapping.pfn.value), mapping.order, mapping.level);
   return spec::kOk;
+}
+
+[[gnu::noinline]] Engine::Errno Engine::fault_op_beside(Lane& lane, const spec::OpRecord& op, Vm& vm, Slot* slot,
+                                                        Gfn gfn, Outcome& out) {
+  BlockLock block(lane);
+  if (slot != nullptr) block.hold(*slot->file, folio_range(slot->index_of(gfn)));
+  return fault_op(lane, op, vm, slot, gfn, out);
+}
+
+Engine::Errno Engine::op_fault(Lane& lane, const spec::OpRecord& op, Outcome& out) {
+  Errno refused;
+  Vm* vm = running_vm(lane, op.vm, refused);
+  if (vm == nullptr) return refused;
+  const Gfn gfn{static_cast<uint64_t>(quantity(op.address) >> kPageShift)};
+  Slot* slot = lane.slot_at(*vm, gfn);
+  if (lane.locks != nullptr) [[unlikely]]
+    return fault_op_beside(lane, op, *vm, slot, gfn, out);
+  return fault_op(lane, op, *vm, slot, gfn, out);
 }
 
 }  // namespace gmem

@@ -9,7 +9,7 @@ namespace gmem {
 using spec::Counter;
 
 // A 2M folio for a block nothing was ever in. REQUIRES: fresh_blocks_, `word` of the block is untouched.
-bool Engine::fault_fresh_block(Lane& lane, const Slot& slot, Index index, bool assign, Mapping& mapping) {
+inline bool Engine::fault_fresh_block(Lane& lane, const Slot& slot, Index index, bool assign, Mapping& mapping) {
   File& file = *slot.file;
   const uint64_t block = index.block();
   const Gfn first_gfn = slot.gfn_of(Index::of_block(block));
@@ -38,7 +38,7 @@ bool Engine::fault_fresh_block(Lane& lane, const Slot& slot, Index index, bool a
 }
 
 // A 4K folio for a page of a block that no run holds. REQUIRES: fresh_pages_.
-bool Engine::fault_fresh_page(Lane& lane, const Slot& slot, Index index, bool assign, Mapping& mapping) {
+inline bool Engine::fault_fresh_page(Lane& lane, const Slot& slot, Index index, bool assign, Mapping& mapping) {
   File& file = *slot.file;
   const uint64_t block = index.block();
   const BlockWord word = file.pages.word(block);
@@ -66,6 +66,18 @@ bool Engine::fault_fresh_page(Lane& lane, const Slot& slot, Index index, bool as
   mapping.pfn = pfn;
   mapping.order = mapping.level = kOrder4k;
   return true;
+}
+
+// The first fault of a page that no leaf covers, or a fault that is not that simple.
+[[gnu::noinline]] Engine::Errno Engine::fault_unmapped(Lane& lane, Slot& slot, Gfn gfn, bool to_private, bool map,
+                                                       Mapping& mapping) {
+  if (map && slot.file->open) {
+    const SchemeLock scheme(lane, lane.locks != nullptr ? scheme_lock(*slot.file) : nullptr);
+    if (fault_fresh(lane, slot, slot.index_of(gfn), snp_ && to_private, mapping)) return spec::kOk;
+  }
+  if (lane.stop != Lane::Stop::kNo) [[unlikely]]
+    return spec::kENOMEM;
+  return fault_gmem(lane, slot, gfn, to_private, map, mapping);
 }
 
 }  // namespace gmem
