@@ -228,6 +228,7 @@ class Engine {
   }
   void mark_page(File& file, Index index) { file.pages.mark(index); }
   uint32_t install_leaf(Lane& lane, File& file, Index index, uint32_t level, bool map);
+  void zap_page(Lane& lane, File& file, Index index);
   void zap(Lane& lane, File& file, Run<Index> run);
   void zap_block(Lane& lane, File& file, uint64_t block, const Bitmap512& mask);
   void zap_larger_leaf(Lane& lane, PageMap& pages, uint64_t block);

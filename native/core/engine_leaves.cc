@@ -26,16 +26,32 @@ void Engine::zap_block(Lane& lane, File& file, uint64_t block, const Bitmap512& 
     lane.count(Counter::kZaps2m);
   } else if (word.has_line()) {
     Bitmap512& leaves = pages.lines().leaves(word.line());
-    const uint32_t removed = (leaves & mask).count();
-    if (removed == 0) return;
+    const Bitmap512 hit = leaves & mask;
+    if (hit.none()) return;
     leaves = and_not(leaves, mask);
-    lane.count(Counter::kZaps4k, removed);
+    lane.count(Counter::kZaps4k, hit.count());
     pages.tidy(block);
+  }
+}
+
+void Engine::zap_page(Lane& lane, File& file, Index index) {
+  PageMap& pages = file.pages;
+  const BlockWord word = pages.word(index.block());
+  zap_larger_leaf(lane, pages, index.block());
+  if (word.leaf_2m()) {
+    pages.change(index.block()).set_leaf_2m(false);
+    lane.count(Counter::kZaps2m);
+  } else if (word.has_line() && pages.unmap_small(index)) {
+    lane.count(Counter::kZaps4k);
   }
 }
 
 void Engine::zap(Lane& lane, File& file, Run<Index> run) {
   if (run.empty()) return;
+  if (run.size().value == 1 && !tdx_) {
+    zap_page(lane, file, run.first);
+    return;
+  }
   const PageMap& pages = file.pages;
   const uint64_t end = (run.end - Pages{1}).block() + 1;
   for (uint64_t block = pages.next_touched(run.first.block(), end); block < end;

@@ -85,6 +85,7 @@ class FlagMap {
 
   // Pages of the run whose flag is not `on`.
   uint64_t count_differing(Run<Number> run, bool on) const {
+    if (run.size().value == 1) return flagged(run.first) != on;
     uint64_t n = 0;
     for (uint64_t block = run.first.block(); !run.empty() && block <= (run.end - Pages{1}).block(); ++block) {
       n += differing(block, block_mask(run, block), on).count();
@@ -98,6 +99,11 @@ class FlagMap {
 
   // Sets a run. Returns how many flags it changed.
   uint64_t set(Run<Number> run, bool on) {
+    if (run.size().value == 1) {
+      if (flagged(run.first) == on) return 0;
+      flip(run.first);
+      return 1;
+    }
     uint64_t n = 0;
     for (uint64_t block = run.first.block(); !run.empty() && block <= (run.end - Pages{1}).block(); ++block) {
       n += set(block, block_mask(run, block), on);

@@ -1,8 +1,10 @@
 // KindRanges and KindMap against one bool a gfn.
 #include "core/attributes.h"
 
+#include <algorithm>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "test/test.h"
@@ -103,6 +105,19 @@ void fuzz_kind_map(uint64_t first, uint64_t end, uint64_t purpose) {
     CHECK_EQ(map->count_differing(run_of(first + from, first + to), changed), 0U);
     const uint64_t one = random.below(size);
     CHECK_EQ(map->flagged({first + one}), static_cast<bool>(naive[one]));
+    if (random.one_in(3)) {
+      map->flip({first + one});
+      naive[one] = !naive[one];
+    }
+    uint64_t flags = 0;
+    for (uint64_t i = 0; i < size; ++i) {
+      if ((first + i) / 64 == (first + one) / 64) flags |= uint64_t{naive[i]} << (first + i) % 64;
+    }
+    const uint64_t got = map->flags_of_64({first + one});
+    for (uint64_t i = 0; i < size; ++i) {
+      if ((first + i) / 64 != (first + one) / 64) continue;
+      CHECK_EQ(got >> (first + i) % 64 & 1, flags >> (first + i) % 64 & 1);
+    }
     if (step % 100 != 0) continue;
     std::vector<bool> visited(size, false);
     map->for_each_flagged([&](Run<Gfn> run) {
@@ -118,6 +133,36 @@ void fuzz_kind_map(uint64_t first, uint64_t end, uint64_t purpose) {
   map.reset();
   CHECK_EQ(lines.numbers.in_use(), 0U);
   for (uint32_t line = 0; line < lines.numbers.high_water(); ++line) CHECK(lines.bits[line].none());
+}
+
+// Every page of a block flipped, in an order of its own each round, from none to all and back: the block is uniform at
+// the ends only, where it gives its line back; a page flipped twice is as before.
+TEST(kind_map_flips_every_page) {
+  test::Random random(45);
+  for (int round = 0; round < 8 && !test::failed(); ++round) {
+    FlagLines lines;
+    KindMap map(lines, run_of(kBlockPages, 3 * kBlockPages));
+    std::vector<uint64_t> order(kBlockPages);
+    for (uint64_t i = 0; i < kBlockPages; ++i) order[i] = i;
+    for (uint64_t i = kBlockPages; round > 0 && i-- > 1;) std::swap(order[i], order[random.below(i + 1)]);
+    uint64_t words[8] = {};
+    for (uint64_t step = 0; step < 2 * kBlockPages && !test::failed(); ++step) {
+      const uint64_t page = order[step % kBlockPages];
+      const Gfn gfn{2 * kBlockPages + page};
+      map.flip(gfn);
+      map.flip(gfn);
+      map.flip(gfn);
+      words[page / 64] ^= uint64_t{1} << page % 64;
+      CHECK_EQ(map.flagged(gfn), step < kBlockPages);
+      CHECK_EQ(map.flags_of_64(gfn), words[page / 64]);
+      const bool uniform = step % kBlockPages == kBlockPages - 1;
+      CHECK_EQ(map.uniform(2), uniform);
+      CHECK_EQ(lines.numbers.in_use(), uniform ? 0U : 1U);
+      CHECK_EQ(map.count_differing(run_of(2 * kBlockPages, 3 * kBlockPages), false),
+               step < kBlockPages ? step + 1 : 2 * kBlockPages - 1 - step);
+    }
+    CHECK_EQ(map.count_differing(run_of(kBlockPages, 3 * kBlockPages), true), 2U * kBlockPages);
+  }
 }
 
 TEST(kind_map_fuzz_aligned) { fuzz_kind_map(1024, 1024 + 4 * kBlockPages, 41); }
