@@ -58,6 +58,28 @@ BENCH(split_2m_64g) {
   run_ops(timer, *host, "split, lines warm", kBlocks, on_block(OpKind::kSplit, 0));
 }
 
+// 1G folios of a pool, split to 2M ones: a region's word and 512 block words each.
+BENCH(split_1g_480g) {
+  constexpr uint64_t kRegions = 480;
+  spec::Knobs knobs = test::knobs_2m();
+  knobs.hugepages = spec::Hugepages::k1G;
+  knobs.source = spec::Source::kPool;
+  knobs.fallback = false;
+  knobs.conversion = spec::Conversion::kInPlace;
+  knobs.split_to = spec::SplitTo::kMinimal;
+  knobs.shared_order = spec::SharedOrder::k4K;
+  knobs.preparedness = spec::Preparedness::kNone;
+  // The pool has 15/16 of the memory.
+  const auto host = host_with_file(knobs, spec::Arch::kSnp, kRegions * kGiB, 512 * kGiB);
+  for (uint64_t i = 0; i < kRegions; ++i) host->run(fault_at(static_cast<double>(i) * kGiB));
+  const auto on_region = [](OpKind kind, uint32_t order) {
+    return [=](uint64_t i) { return ranged(kind, static_cast<double>(i) * kGiB, kGiB, 0, order); };
+  };
+  run_ops(timer, *host, "split to 2M, the first of each", kRegions, on_region(OpKind::kSplit, kOrder2m));
+  run_ops(timer, *host, "merge", kRegions, on_region(OpKind::kMerge, kOrder1g));
+  run_ops(timer, *host, "split to 2M, again", kRegions, on_region(OpKind::kSplit, kOrder2m));
+}
+
 // In place: nothing is freed. 4K folios, so that none splits.
 BENCH(convert_4k_in_place) {
   constexpr uint64_t kPages = uint64_t{1} << 20;

@@ -24,8 +24,8 @@ void expect_no_errors(const Engine& engine, const char* phase) {
   }
 }
 
-std::unique_ptr<Host> host_with_file(const spec::Knobs& knobs, spec::Arch arch, double size) {
-  EngineOptions options = test::options(knobs, arch, size);
+std::unique_ptr<Host> host_with_file(const spec::Knobs& knobs, spec::Arch arch, double size, double memory) {
+  EngineOptions options = test::options(knobs, arch, memory > 0 ? memory : size);
   options.contents = false;
   auto host = std::make_unique<Host>(options);
   constexpr double kSlot = 4096 * kGiB;

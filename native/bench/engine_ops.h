@@ -17,8 +17,8 @@ spec::OpRecord* record_buffer();
 // Ends the program when an op was refused: a figure of refusals would be none.
 void expect_no_errors(const Engine& engine, const char* phase);
 
-// A file of `size` bytes at gpa 0, contents elided; private from the start on snp.
-std::unique_ptr<test::Host> host_with_file(const spec::Knobs& knobs, spec::Arch arch, double size);
+// A file of `size` bytes at gpa 0, contents elided; private from the start on snp. `memory` 0: as much as the file.
+std::unique_ptr<test::Host> host_with_file(const spec::Knobs& knobs, spec::Arch arch, double size, double memory = 0);
 
 // Bytes of this process that are in memory now, by the kernel's own count (Rss of /proc/self/smaps_rollup).
 uint64_t resident_bytes();

@@ -60,6 +60,13 @@ BENCH(prepared_512g_mixed) {
     for (uint64_t i = 0; i < kBlocks; ++i) all += lines.marked(map.word(scrambled(i, kBlockBits)).line()).all();
     keep(all);
   });
+  timer.measure("test one, random", kBlocks, [&] {
+    uint64_t some = 0;
+    for (uint64_t i = 0; i < kBlocks; ++i) {
+      some += map.marked(Index::of_block(scrambled(i, kBlockBits), static_cast<uint32_t>(i) & (kBlockPages - 1)));
+    }
+    keep(some);
+  });
   count_by_each_path(timer, map);
   // As where several files share the pool: by block words in guest order, the lines as they come.
   timer.measure("count all, lines gathered (one operation)", 1,
