@@ -3,29 +3,22 @@
  */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import type { Result } from './results.js';
 
 const PROGRAM = fileURLToPath(new URL('../../build/Release/gmem_core_bench', import.meta.url));
-
-export interface CoreResult {
-  readonly name: string;
-  readonly operations: number;
-  readonly median_ns: number;
-  readonly least_ns: number;
-  readonly most_ns: number;
-}
 
 /**
  * Runs the benchmarks whose name contains a part; all of them without parts.
  *
  * @returns none when no name matches.
  */
-export function runCore(parts: readonly string[]): CoreResult[] {
+export function runCore(parts: readonly string[]): Result[] {
   const { error, status, stdout } = spawnSync(PROGRAM, ['--json', ...parts], {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   if (error !== undefined) throw new Error(`${PROGRAM}: ${error.message}: npm run bench builds it`);
-  const results = JSON.parse(stdout) as CoreResult[];
+  const results = JSON.parse(stdout) as Result[];
   if (status !== 0 && results.length > 0) throw new Error(`gmem_core_bench ended with ${status}`);
   return results;
 }

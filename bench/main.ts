@@ -1,89 +1,146 @@
 /**
- * npm run bench [-- NAME ...]: medians and ratios, all of one run; written as JSON to build/bench.json too. NAME is part of a
- * benchmark's name. No figure is a verdict: times are this machine's, only ratios travel.
+ * npm run bench [-- NAME ...] [-- --write-docs]: medians and ratios, all of one run; written as JSON to build/bench.json too. NAME
+ * is part of a benchmark's name. `--write-docs` makes docs/performance.md of the run, which must be a whole one. No figure is a
+ * verdict: times are this machine's, only ratios travel.
  */
 import { writeFileSync } from 'node:fs';
-import { availableParallelism, cpus, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { type BorderResult, runBorder } from './border.js';
-import { type CoreResult, runCore } from './core.js';
+import { parseArgs } from 'node:util';
+import { runBorder } from './border.js';
+import { runCore } from './core.js';
+import { machine } from './machine.js';
+import { writePerformance } from './page.js';
 import { PAIRS, type PairResult, runPair } from './pairs.js';
+import { runPeers } from './peers.js';
 import { type ReplayResult, runReplay } from './replay.js';
+import { BENCH_SCHEMA, type BenchDocument, type Result } from './results.js';
+import { duration, formatFigure } from './text.js';
 
 const OUTPUT = fileURLToPath(new URL('../../build/bench.json', import.meta.url));
 
-function nanoseconds(ns: number): string {
-  if (ns >= 1e6) return `${(ns / 1e6).toFixed(2)} ms`;
-  if (ns >= 1e4) return `${(ns / 1e3).toFixed(1)} us`;
-  return `${ns.toFixed(ns < 100 ? 1 : 0)} ns`;
+/** A part of the run. `names` are what a NAME is looked for in; without one, the section is asked itself. */
+interface Section {
+  readonly title: string;
+  readonly columns: readonly string[];
+  readonly run: (wanted: (name: string) => boolean, parts: readonly string[]) => AsyncIterable<Result>;
+  readonly line: (result: Result) => readonly string[];
 }
 
-function line(...columns: [string, string, string, string, string]): void {
-  const [name, ...figures] = columns;
-  process.stdout.write(`${name.padEnd(76)}${figures.map((text) => text.padStart(12)).join('')}\n`);
+async function* only(name: string, wanted: (name: string) => boolean, run: () => Promise<readonly Result[]>) {
+  if (wanted(name)) yield* await run();
 }
 
-const names = process.argv.slice(2);
-const wanted = (name: string) => names.length === 0 || names.some((part) => name.includes(part));
-const pairs: PairResult[] = [];
-let border: BorderResult[] = [];
-let core: CoreResult[] = [];
-let replays: ReplayResult[] = [];
+const spread = ({ median_ns, least_ns, most_ns }: Result) =>
+  [median_ns, least_ns, most_ns].map((ns) => duration(ns as number));
 
-const chosen = PAIRS.filter((pair) => wanted(pair.name));
-if (chosen.length > 0) line('native and reference, same records, same counters', 'native', 'reference', 'ratio', 'ops');
-for (const pair of chosen) {
-  const result = await runPair(pair);
-  pairs.push(result);
-  const { name, operation, operations, native, reference, ratio } = result;
-  line(
-    `${name}: ${operation}`,
-    nanoseconds(native.median_ns),
-    nanoseconds(reference.median_ns),
-    `${ratio.toFixed(1)}x`,
-    String(operations),
-  );
-}
-
-if (wanted('border')) {
-  line('border: from JavaScript', 'median', 'least', 'of a batch', '');
-  border = await runBorder();
-  for (const { name, operation, median_ns, least_ns, ratio } of border) {
-    line(`${name}: ${operation}`, nanoseconds(median_ns), nanoseconds(least_ns), `${ratio.toFixed(1)}x`, '');
-  }
-}
-
-if (wanted('replay')) {
-  line('replay: a whole process', 'ops/s', 'all of it', 'start', 'engine');
-  replays = await runReplay();
-  for (const { name, operation, operations, ops_per_second, ...split } of replays) {
-    line(
-      `${name}: ${operation}, ${operations} ops`,
-      `${(ops_per_second / 1e6).toFixed(1)} M`,
-      nanoseconds(split.process_ns),
-      nanoseconds(split.node_start_ns + split.command_start_ns),
-      nanoseconds(split.engine_ns),
-    );
-  }
-}
-
-core = runCore(names);
-if (core.length > 0) line('core: C++ alone', 'median', 'least', 'most', 'ops');
-for (const { name, operations, median_ns, least_ns, most_ns } of core) {
-  line(name, nanoseconds(median_ns), nanoseconds(least_ns), nanoseconds(most_ns), String(operations));
-}
-
-if (pairs.length + border.length + replays.length + core.length === 0) {
-  const known = [...PAIRS.map((pair) => pair.name), 'border', 'replay', 'and the names that gmem_core_bench prints'];
-  process.stderr.write(`no benchmark is called ${names.join(', ')}; there are: ${known.join(', ')}\n`);
-  process.exit(2);
-}
-const machine = {
-  cpu: cpus()[0]?.model ?? 'unknown',
-  cores: availableParallelism(),
-  memory_bytes: totalmem(),
-  node: process.version,
+const SECTIONS: Readonly<Record<string, Section>> = {
+  pairs: {
+    title: 'native and reference, same records, same counters; native structures in JS',
+    columns: ['native', 'reference', 'ratio', 'in JS', 'ops'],
+    run: async function* (wanted) {
+      for (const pair of PAIRS) if (wanted(pair.name)) yield { ...(await runPair(pair)) };
+    },
+    line: (result) => {
+      const { native, reference, ratio, same_structures, operations } = result as unknown as PairResult;
+      const third = same_structures === undefined ? '' : duration(same_structures.median_ns);
+      return [
+        duration(native.median_ns),
+        duration(reference.median_ns),
+        `${ratio.toFixed(1)}x`,
+        third,
+        String(operations),
+      ];
+    },
+  },
+  peers: {
+    title: '2^27 pages as bits in JavaScript, and engine.count',
+    columns: ['median', 'least', 'most'],
+    run: (wanted) => only('peers', wanted, async () => (await runPeers()).map((result) => ({ ...result }))),
+    line: spread,
+  },
+  border: {
+    title: 'border: from JavaScript',
+    columns: ['median', 'least', 'of a batch'],
+    run: (wanted) => only('border', wanted, async () => (await runBorder()).map((result) => ({ ...result }))),
+    line: ({ median_ns, least_ns, ratio }) => [
+      duration(median_ns as number),
+      duration(least_ns as number),
+      `${(ratio as number).toFixed(1)}x`,
+    ],
+  },
+  replay: {
+    title: 'replay: a whole process',
+    columns: ['ops/s', 'all of it', 'start', 'engine', 'ops'],
+    run: (wanted) => only('replay', wanted, async () => (await runReplay()).map((result) => ({ ...result }))),
+    line: (result) => {
+      const replay = result as unknown as ReplayResult;
+      return [
+        `${(replay.ops_per_second / 1e6).toFixed(1)} M`,
+        duration(replay.process_ns),
+        duration(replay.node_start_ns + replay.command_start_ns),
+        duration(replay.engine_ns),
+        String(replay.operations),
+      ];
+    },
+  },
+  core: {
+    title: 'core: C++ alone',
+    columns: ['median', 'least', 'most', 'ops'],
+    run: async function* (_wanted, parts) {
+      yield* runCore(parts);
+    },
+    line: (result) => [
+      ...['median', 'least', 'most'].map((which) => formatFigure(result, which)),
+      String(result.operations),
+    ],
+  },
 };
-const date = new Date().toISOString();
-writeFileSync(OUTPUT, `${JSON.stringify({ date, machine, pairs, border, replays, core }, null, 2)}\n`);
-process.stdout.write(`written to ${OUTPUT}\n`);
+
+function print(name: string, columns: readonly string[]): void {
+  process.stdout.write(`${name.padEnd(90)}${columns.map((text) => text.padStart(12)).join('')}\n`);
+}
+
+async function main(): Promise<void> {
+  const { values, positionals: parts } = parseArgs({
+    allowPositionals: true,
+    options: { 'write-docs': { type: 'boolean', default: false } },
+  });
+  if (values['write-docs'] && parts.length > 0) {
+    process.stderr.write('bench: --write-docs takes a whole run, no NAME\n');
+    process.exitCode = 2;
+    return;
+  }
+  const wanted = (name: string) => parts.length === 0 || parts.some((part) => name.includes(part));
+  const began = performance.now();
+  const date = new Date().toISOString();
+  const about = machine();
+  const sections: Record<string, Result[]> = {};
+  for (const [key, { title, columns, run, line }] of Object.entries(SECTIONS)) {
+    const results: Result[] = [];
+    for await (const result of run(wanted, parts)) {
+      if (results.length === 0) print(title, columns);
+      results.push(result);
+      print(result.operation === undefined ? result.name : `${result.name}: ${result.operation}`, line(result));
+    }
+    if (results.length > 0) sections[key] = results;
+  }
+  if (Object.keys(sections).length === 0) {
+    const known = [
+      ...PAIRS.map((pair) => pair.name),
+      'peers',
+      'border',
+      'replay',
+      'and the names that gmem_core_bench prints',
+    ];
+    process.stderr.write(`no benchmark is called ${parts.join(', ')}; there are: ${known.join(', ')}\n`);
+    process.exitCode = 2;
+    return;
+  }
+  const seconds = Math.round((performance.now() - began) / 1000);
+  const document: BenchDocument = { schema: BENCH_SCHEMA, date, seconds, machine: about, sections };
+  writeFileSync(OUTPUT, `${JSON.stringify(document, null, 2)}\n`);
+  process.stdout.write(`${seconds} s, written to ${OUTPUT}\n`);
+  if (values['write-docs']) for (const file of writePerformance(document)) process.stdout.write(`written to ${file}\n`);
+}
+
+await main();

@@ -8,11 +8,11 @@ import { createBackend, resolveOptions } from '../lib/engine/create.js';
 import type { EngineOptions, OpRecords, PresetName } from '../lib/index.js';
 import { COUNTER_NAMES } from '../lib/spec/counters.js';
 import { FLAG, RECORD_BYTES } from '../lib/spec/ops.js';
-import { PAGE_BIT, PAGE_VIEW, PAGE_VIEW_WORDS } from '../lib/spec/page-view.js';
+import { PAGE_BIT, PAGE_VIEW, PAGE_VIEW_WORDS, pageQuery } from '../lib/spec/page-view.js';
 import { PAGE_BYTES } from '../lib/spec/units.js';
 import { measure, type Timing } from './measure.js';
 import { SameStructures } from './same-structures/engine.js';
-import { BLOCK_BYTES, converts, faults, furnish, GiB, scrambled } from './streams.js';
+import { BLOCK_BYTES, converts, faults, furnish, GiB, punches, scrambled } from './streams.js';
 
 type Runs = Pick<Backend, 'run' | 'counters' | 'errors' | 'close'>;
 type Work = (backend: Backend) => void;
@@ -178,6 +178,21 @@ export const PAIRS: readonly Pair[] = [
     operations: pages(16 * GiB),
     streams: () => ({ before: [prepareOnly(16 * GiB)], work: countPrepared(pages(16 * GiB)) }),
   },
+  {
+    ...SNP_2M,
+    name: 'count-mixed-16g',
+    iterations: 3,
+    bytes: 16 * GiB,
+    operation: 'page counted, mixed blocks',
+    operations: pages(16 * GiB),
+    streams: () => ({
+      before: [prepareOnly(16 * GiB), punches(blocks(16 * GiB), (i) => i * BLOCK_BYTES + (i % 512) * PAGE_BYTES)],
+      work: (backend) => {
+        const counted = backend.countPages(0, 0, pages(16 * GiB), pageQuery(['prepared']));
+        assert.equal(counted, pages(16 * GiB) - blocks(16 * GiB));
+      },
+    }),
+  },
 ];
 
 /** The third bar in the place of a backend; nothing is ever refused there. */
@@ -209,6 +224,10 @@ export async function runPair(pair: Pair): Promise<PairResult> {
   const setup = [furnish(pair.bytes), ...before];
   const seen: Float64Array[] = [];
   const engines = ['native', 'reference', ...(pair.bareFaults ? (['same-structures'] as const) : [])] as const;
+  const furnished = (fresh: Backend): Backend => {
+    for (const records of setup) run(records)(fresh);
+    return fresh;
+  };
   const subjects = engines.map((engine) => {
     const options = resolveOptions({
       policy: pair.policy,
@@ -221,11 +240,14 @@ export async function runPair(pair: Pair): Promise<PairResult> {
       name: engine,
       before: () => {
         globalThis.gc?.(); // what the last engine left is not collected on this one's time
-        backend =
-          engine === 'same-structures'
-            ? (sameStructures(options.backend) as Backend) // faults ask for `run` alone
-            : createBackend(engine, options.backend);
-        for (const records of setup) run(records)(backend);
+        if (engine === 'same-structures') {
+          // Faults ask for `run` alone. A collection throws optimized code away with the last engine, so that this bar, short as it
+          // is, would mostly be a figure of the compiler: it gets an untimed engine first.
+          work(furnished(sameStructures(options.backend) as Backend));
+          backend = furnished(sameStructures(options.backend) as Backend);
+        } else {
+          backend = furnished(createBackend(engine, options.backend));
+        }
       },
       work: () => work(backend),
       after: () => {

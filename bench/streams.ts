@@ -38,6 +38,13 @@ export function converts(count: number, address: (i: number) => number, bytes: n
   return records;
 }
 
+/** `count` punches of the page at `address(i)`. */
+export function punches(count: number, address: (i: number) => number): OpRecords {
+  const records = new OpRecords(count);
+  for (let i = 0; i < count; i += 1) records.append(OP_KIND.punch, 0, 0, 0, 0, 0, address(i), PAGE_BYTES, 0);
+  return records;
+}
+
 /** A bijection of [0, 2^bits) that no prefetcher follows; bits at most 26. */
 export function scrambled(i: number, bits: number): number {
   const mask = 2 ** bits - 1;
