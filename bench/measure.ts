@@ -1,5 +1,6 @@
 /**
  * Medians by tinybench: a fixed number of iterations after one that does not count, with the state made outside the timed part.
+ * What is timed but once is so long that it warms itself.
  */
 import { Bench } from 'tinybench';
 
@@ -25,7 +26,14 @@ export interface Timing {
  * @returns a timing a subject, in their order.
  */
 export async function measure(subjects: readonly Subject[], operations: number, iterations: number): Promise<Timing[]> {
-  const bench = new Bench({ time: 0, iterations, warmup: true, warmupTime: 0, warmupIterations: 1, throws: true });
+  const bench = new Bench({
+    time: 0,
+    iterations,
+    warmup: iterations > 1,
+    warmupTime: 0,
+    warmupIterations: 1,
+    throws: true,
+  });
   for (const { name, before, work, after } of subjects) {
     bench.add(name, work, { async: false, beforeEach: () => before?.(), afterEach: () => after?.() });
   }

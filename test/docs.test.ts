@@ -30,6 +30,12 @@ test('docs/counters.md is what lib/spec/counters.ts says', () => {
   assert.equal(check.status, 0);
 });
 
+test('docs/performance.md and its plot are what docs/performance.json says', () => {
+  const check = spawnSync(process.execPath, [`${ROOT}tools/performance-doc.mjs`], { encoding: 'utf8' });
+  assert.equal(check.stderr, '');
+  assert.equal(check.status, 0);
+});
+
 test('the README example runs and prints what the README says', () => {
   const [code] = blocks('README.md', 'js');
   const [printed] = blocks('README.md', 'text');
