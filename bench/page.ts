@@ -25,6 +25,13 @@ const OVER_SIZE = [
   ['4K refault, random', 'pages_4k', '4K refault, random over the guest'],
 ] as const;
 
+/** Load average up to which a machine counts as quiet. */
+const QUIET_LOAD = 0.5;
+const NOT_QUIET = `
+**Not a quiet machine.** Other programs ran beside this run: its times are up to several times those of a quiet one, and what shares
+the memory shares its bandwidth. Ratios hold better, since both sides of each were measured in turn.
+`;
+
 const sizeText = (gib: number) => (gib >= 1024 ? `${gib / 1024} TiB` : `${gib} GiB`);
 const cell = (ns: number | undefined) => (ns === undefined ? '' : duration(ns));
 const row = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
@@ -43,7 +50,7 @@ Every figure here is of one run: ${date.slice(0, 16).replace('T', ' ')} UTC, ${s
 ${bytes(machine.memory_bytes)}, ${machine.kernel}, Node ${machine.node}, THP ${machine.transparent_hugepages}, scans by \`${machine.simd}\`, load
 average ${machine.load} when it began. Medians; all of them, with the least and the most, are in [${JSON_FILE}](${JSON_FILE}).
 Times are this machine's and drift; ratios of one run travel. \`npm run bench\` repeats it, \`npm run bench -- NAME\` a part of it.
-
+${machine.load < QUIET_LOAD ? '' : NOT_QUIET}
 **What was resident.** The engines of these benchmarks hold no page contents (\`contents: false\`): a fault is everything but the
 guest's bytes. Metadata is met for the first time in every repetition, since each has an engine of its own: first touch is in the
 figures of faults and boots. The clear is of 1 GiB held resident throughout. What the operating system counts as resident is in the
@@ -83,10 +90,10 @@ verify, page views, locks.
 |---|---|---|---|---|---|
 ${thirdBar(sections.pairs ?? [])}
 
-A bare 2M fault is a dozen loads and stores: there JavaScript with the right structures is about as fast as native, or faster, since
-it leaves so much out. What native adds is not in that row: page contents in real memory, threads, scans by vectors (below), no
-garbage collector, guests of TiB (typed arrays and their first touch are what a JavaScript engine pays for), and all of the
-semantics at that price.
+A bare fault of a warm structure is a dozen loads and stores: there JavaScript takes about as long as native, and less where what it
+leaves out is what costs. (Its compiler is given an untimed engine first; a short run without that is mostly a figure of the compiler.)
+What native adds is not in that row: page contents in real memory, threads, scans by vectors (below), no garbage collector, misses
+of random ops that overlap, guests of TiB, and all of the semantics at that price.
 
 ## 2^27 pages as bits
 
