@@ -166,8 +166,7 @@ async function runPolicy(
   },
 ): Promise<PolicyResult> {
   const refused =
-    unsupportedReason(policy.knobs, settings.arch, engine === 'reference' ? engine : 'native') ??
-    inputRefusal(options.files, policy.knobs, settings.memory_bytes);
+    unsupportedReason(policy.knobs, settings.arch) ?? inputRefusal(options.files, policy.knobs, settings.memory_bytes);
   if (refused !== undefined) return { policy: policy.name, engine, refused };
   const resolved = resolveOptions({
     policy,

@@ -116,7 +116,7 @@ function toSimd(given: unknown): SimdChoice {
  */
 export function checkRunnable(kind: EngineKind, options: BackendOptions): EngineKind {
   const engine = toChoice<EngineKind>('engine', kind, ENGINES);
-  const reason = engine === 'kvm' ? undefined : unsupportedReason(options.knobs, options.arch, engine);
+  const reason = engine === 'kvm' ? undefined : unsupportedReason(options.knobs, options.arch);
   if (reason !== undefined) throw new GmemError('ERR_GMEM_POLICY', reason);
   return engine;
 }

@@ -8,8 +8,6 @@ interface Refusal {
   readonly reason: string;
 }
 
-type Simulator = 'native' | 'reference';
-
 const inPlace = (knobs: Knobs): boolean => knobs.conversion === 'in-place';
 const huge = (knobs: Knobs): boolean => knobs.hugepages !== 'off';
 const pool = (knobs: Knobs): boolean => knobs.source === 'pool';
@@ -114,18 +112,7 @@ const REFUSALS: readonly Refusal[] = [
   },
 ];
 
-/** What the reference engine runs and the native engine does not run yet. */
-const NOT_NATIVE: readonly Refusal[] = [
-  {
-    when: (knobs) => promotes(knobs) || knobs.merge === 'deferred',
-    reason: 'promote and merge deferred are not simulated by the native engine yet, reference runs them',
-  },
-];
-
-/**
- * Why an engine cannot run these knobs on this arch; `undefined` when it can.
- */
-export function unsupportedReason(knobs: Knobs, arch: Arch, engine: Simulator = 'native'): string | undefined {
-  const refusals = engine === 'native' ? [...REFUSALS, ...NOT_NATIVE] : REFUSALS;
-  return refusals.find(({ when }) => when(knobs, arch))?.reason;
+/** Why the engines cannot run these knobs on this arch; `undefined` when they can. */
+export function unsupportedReason(knobs: Knobs, arch: Arch): string | undefined {
+  return REFUSALS.find(({ when }) => when(knobs, arch))?.reason;
 }

@@ -87,7 +87,7 @@ export function runOp(state: State, name: OpName, op: RecordFields): Reply {
  * @throws GmemError `ERR_GMEM_POLICY` for knobs or an arch that are not simulated
  */
 export function createReferenceBackend(options: BackendOptions, faults: readonly HistoricalFault[] = []): Backend {
-  const reason = unsupportedReason(options.knobs, options.arch, 'reference');
+  const reason = unsupportedReason(options.knobs, options.arch);
   if (reason !== undefined) throw new GmemError('ERR_GMEM_POLICY', reason);
   return new ReferenceBackend(options, faults);
 }

@@ -48,6 +48,7 @@ Engine::Engine(const EngineOptions& options)
       single_conversions_(in_place_ && !natural_ && options.arch != spec::Arch::kTdx &&
                           options.knobs.preparedness != spec::Preparedness::kStateEarly),
       huge_order_(order_of(options.knobs.hugepages)),
+      merges_later_(options.knobs.merge == spec::Merge::kDeferred && huge_order_ != kOrder4k),
       seed_(options.seed),
       simd_(*options.simd),
       hugepages_now_(options.knobs.hugepages),
@@ -82,7 +83,7 @@ void Engine::run(const spec::OpRecord* ops, uint64_t count_of_ops, spec::Outcome
   if (count_of_ops <= Lookahead::kDistance) {
     for (uint64_t i = 0; i < count_of_ops; ++i) {
       run_one(lane_, ops[i], outcomes != nullptr ? outcomes[i] : scratch, outcomes != nullptr);
-      if (knobs_.metadata != spec::Metadata::kStructPage) note_metadata();
+      op_ended();
     }
     return;
   }
@@ -94,7 +95,7 @@ void Engine::run(const spec::OpRecord* ops, uint64_t count_of_ops, spec::Outcome
     run_one(lane_, ops[i], out, outcomes != nullptr);
     if (ends_objects(ops[i])) [[unlikely]]
       ahead.forget();
-    if (knobs_.metadata != spec::Metadata::kStructPage) note_metadata();
+    op_ended();
   }
 }
 

@@ -16,6 +16,7 @@
 
 #include "core/arena.h"
 #include "core/attributes.h"
+#include "core/deferred_merges.h"
 #include "core/frames.h"
 #include "core/lane.h"
 #include "core/objects.h"
@@ -296,8 +297,14 @@ class Engine {
   void convert_present_page(File& file, Index index, Pfn pfn, bool to_private, spec::Content content);
   void recount_shared_group(File& file, Index index, uint64_t flags);
   void convert_content(File& file, uint64_t block, const Bitmap512& pages, spec::Content content);
-  struct ChangedBlocks;
-  uint64_t merge_eagerly(const std::vector<ChangedBlocks>& changed);
+  // A run of blocks in which a conversion changed kinds.
+  struct ChangedBlocks {
+    File* file;
+    uint64_t first;
+    uint64_t end;
+  };
+  bool merge_if_possible(File& file, uint64_t first_block, uint64_t blocks);
+  uint64_t merge_ranges(const std::vector<ChangedBlocks>& changed);
   uint64_t shared_groups(const File& file, uint64_t block) const;
   Errno op_populate(const spec::OpRecord& op, Outcome& out);
   Errno populate_step(Vm& vm, Slot& slot, Gfn gfn, Gfn end, const spec::OpRecord& op, uint64_t& done);
@@ -325,6 +332,23 @@ class Engine {
   bool all_private(const File& file, uint64_t first_block, uint64_t blocks) const;
   void merge_2m(File& file, uint64_t block);
   void merge_1g(File& file, uint64_t region);
+
+  // Sections 24 and 25: promotion and deferred merges.
+  void promote(File& file, uint64_t first_block, uint64_t blocks);
+  bool mappable_2m(const File& file, const Slot* slot, uint64_t block) const;
+  bool rmp_rebuildable(const File& file, const Slot& slot, uint64_t block) const;
+  void rebuild_rmp(File& file, uint64_t block);
+  void rebuild_table(File& file, uint64_t first_block, uint64_t blocks);
+  void promote_sept(File& file, uint64_t block);
+  void defer_merges(const std::vector<ChangedBlocks>& changed, bool to_private);
+  void merge_deferred(uint64_t ops);
+  // After an op that ran alone.
+  void op_ended() {
+    if (knobs_.metadata != spec::Metadata::kStructPage) note_metadata();
+    if (merges_later_) [[unlikely]]
+      merge_deferred(1);
+  }
+
   Errno op_pin(const spec::OpRecord& op, Outcome& out);
   Errno pin_page(File& file, Index index);
   Errno op_unpin(const spec::OpRecord& op, Outcome& out);
@@ -385,6 +409,7 @@ class Engine {
   const bool fresh_blocks_;
   const bool single_conversions_;  // engine_convert_page.cc may take conversions of one page
   const uint32_t huge_order_;
+  const bool merges_later_;
   const uint32_t seed_;
   const SimdKernels& simd_;
   spec::Hugepages hugepages_now_;
@@ -405,6 +430,8 @@ class Engine {
   uint64_t next_serial_ = 1;
 
   uint64_t retained_pages_ = 0;
+  DeferredMerges deferred_;
+  uint64_t ops_run_ = 0;                                    // counted with `merge: deferred`
   uint64_t shared_groups_ = 0;                              // runs of 64 indexes with a shared one, of open files
   std::unordered_map<uint64_t, std::vector<Pfn>> vmemmap_;  // of split huge pages, by first pfn
   uint64_t poisoned_out_ = 0;                               // frames that will never be used again

@@ -53,6 +53,7 @@ bool Engine::convert_page(File& file, Index index, bool to_private, spec::Conten
   changed = ((flags >> (index.value & 63)) & 1) != static_cast<uint64_t>(on);
   if (!changed) return true;
   kinds.flip(index);
+  if (merges_later_) deferred_.take_out(file.serial, block / huge_blocks());
   recount_shared_group(file, index, flags);
   Pfn pfn;
   const bool present = file.pages.find(index, pfn);

@@ -11,13 +11,6 @@ namespace gmem {
 
 using spec::Counter;
 
-// A run of blocks in which a conversion changed kinds.
-struct Engine::ChangedBlocks {
-  File* file;
-  uint64_t first;
-  uint64_t end;
-};
-
 // One convert op on its way.
 struct Engine::Conversion {
   bool to_private;
@@ -184,24 +177,35 @@ Engine::Errno Engine::convert_piece(Conversion& conversion, File& file, Run<Inde
   return spec::kOk;
 }
 
+// One folio of these blocks, if it can be; its small mappings are then looked at.
+bool Engine::merge_if_possible(File& file, uint64_t first_block, uint64_t blocks) {
+  const bool whole = blocks != 1;
+  if (whole ? !region_mergeable(file, first_block / kRegionBlocks)
+            : !file.block_inside(first_block) || !block_mergeable(file, first_block)) {
+    return false;
+  }
+  if (folio_referenced(file, first_block, blocks)) return false;
+  if (whole) {
+    merge_1g(file, first_block / kRegionBlocks);
+  } else {
+    merge_2m(file, first_block);
+  }
+  promote(file, first_block, blocks);
+  return true;
+}
+
 // Every huge range with a changed page is merged if it can be; with 1G folios split minimally, its 2M blocks first.
-uint64_t Engine::merge_eagerly(const std::vector<ChangedBlocks>& changed) {
+uint64_t Engine::merge_ranges(const std::vector<ChangedBlocks>& changed) {
   uint64_t merged = 0;
   if (huge_order_ == kOrder2m || knobs_.split_to == spec::SplitTo::kMinimal) {
     for (const auto& [file, first, end] : changed) {
-      for (uint64_t block = first; block < end; ++block) {
-        if (!file->block_inside(block) || !block_mergeable(*file, block) || folio_referenced(*file, block, 1)) continue;
-        merge_2m(*file, block);
-        ++merged;
-      }
+      for (uint64_t block = first; block < end; ++block) merged += merge_if_possible(*file, block, 1);
     }
   }
   if (huge_order_ != kOrder1g) return merged;
   for (const auto& [file, first, end] : changed) {
     for (uint64_t region = first / kRegionBlocks; region * kRegionBlocks < end; ++region) {
-      if (!region_mergeable(*file, region) || folio_referenced(*file, region * kRegionBlocks, kRegionBlocks)) continue;
-      merge_1g(*file, region);
-      ++merged;
+      merged += merge_if_possible(*file, region * kRegionBlocks, kRegionBlocks);
     }
   }
   return merged;
@@ -229,8 +233,9 @@ Engine::Errno Engine::convert_in_place(Vm& vm, Run<Gfn> run, bool to_private, sp
     break;
   }
   if (to_private && knobs_.merge == spec::Merge::kEager) {
-    conversion.merges = merge_eagerly(conversion.blocks);
+    conversion.merges = merge_ranges(conversion.blocks);
   }
+  if (merges_later_) defer_merges(conversion.blocks, to_private);
   count(Counter::kConvertedPages, conversion.changed);
   set_value(out, spec::kConvertChanged, static_cast<double>(conversion.changed));
   set_value(out, spec::kConvertSplit, static_cast<double>(conversion.splits));

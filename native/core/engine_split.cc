@@ -195,6 +195,7 @@ Engine::Errno Engine::op_merge(const spec::OpRecord& op, Outcome& out) {
     } else {
       merge_1g(*file, block / kRegionBlocks);
     }
+    promote(*file, block, blocks);
     ++merged;
   }
   set_value(out, spec::kMergeMerged, static_cast<double>(merged));

@@ -90,7 +90,8 @@ Engine::Epoch Engine::survey(const spec::OpRecord* ops, uint64_t first, uint64_t
   if (pooled) epoch.may_allocate = pool_.free() >= pool_.reserved();
   const uint64_t room = arena_.enabled() ? arena_.room_pages() : kUnlimited;
   const Share share(threads);
-  const uint64_t most = std::min(count, first + kMostBeside);
+  // A merge that was put off comes after its op, and so between epochs.
+  const uint64_t most = std::min(count, first + std::min(kMostBeside, deferred_.ops_until_due(ops_run_)));
   uint64_t needed = 0;
   uint64_t written = 0;
   uint64_t lanes = 0;
@@ -222,7 +223,7 @@ uint64_t Engine::run_alone(const spec::OpRecord* ops, uint64_t first, uint64_t e
     if (ends_objects(ops[i])) [[unlikely]]
       ahead.forget();
     if (lane_.stop != Lane::Stop::kNo) break;
-    if (knobs_.metadata != spec::Metadata::kStructPage) note_metadata();
+    op_ended();
   }
   figures_.ops_alone += i - first;
   return i;
@@ -320,7 +321,11 @@ uint64_t Engine::run_on_vcpus(const spec::OpRecord* ops, uint64_t count_of_ops, 
         const Epoch epoch = survey(ops, at, count_of_ops, outcomes);
         end = epoch.end;
         beside = epoch.worth_it;
-        if (beside) ran += run_beside(epoch);
+        if (beside) {
+          const uint64_t done = run_beside(epoch);
+          if (merges_later_) merge_deferred(done);
+          ran += done;
+        }
       } else {
         uint64_t next = at + 1;
         while (next < end && !of_a_vcpu(ops[next])) ++next;

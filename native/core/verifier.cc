@@ -315,6 +315,15 @@ void Verifier::check_kinds() {
   }
 }
 
+// What waits to be merged is due after an op that did not run yet.
+void Verifier::check_deferred() {
+  const DeferredMerges& deferred = engine_.deferred_;
+  expect(engine_.merges_later_ || deferred.waiting().empty(),
+         "a range waits to be merged, but merges are not deferred");
+  expect(deferred.consistent(), "the ranges that wait to be merged are not each once and in order");
+  expect(deferred.ops_until_due(engine_.ops_run_) != 0, "a range waits to be merged although its time has come");
+}
+
 std::vector<std::string> Verifier::run() {
   for (const auto& [serial, file] : engine_.files_) check_file(*file);
   check_rmp();
@@ -322,6 +331,7 @@ std::vector<std::string> Verifier::run() {
   if (engine_.pool_.size() != 0) check_pool();
   check_counters();
   check_kinds();
+  check_deferred();
   return problems_;
 }
 

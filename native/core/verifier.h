@@ -31,6 +31,7 @@ class Verifier {
   void check_memory();
   void check_counters();
   void check_kinds();
+  void check_deferred();
 
   void own(Pfn pfn, const File& file, Index index, const char* what);
   void expect(bool holds, const std::string& problem);

@@ -204,6 +204,10 @@ std::vector<Setting> settings() {
     list.push_back({"in place, pool, zero, eager", knobs, arch});
     knobs.punch = spec::Punch::kRefuse;
     list.push_back({"in place, pool, refuse, eager", knobs, arch});
+    knobs.promote = arch == spec::Arch::kTdx ? spec::Promote::kSept : spec::Promote::kRebuild;
+    list.push_back({"in place, pool, eager, promoted", knobs, arch});
+    knobs.merge = spec::Merge::kDeferred;
+    list.push_back({"in place, pool, deferred, promoted", knobs, arch});
   }
   return list;
 }

@@ -55,6 +55,13 @@ std::vector<Design> designs() {
   early.lock = spec::Lock::kMmuRead;
   spec::Knobs narrow = test::knobs_2m();
   narrow.lock = spec::Lock::kPfnOnly;
+  // Merges come due between ops of vCPUs.
+  spec::Knobs deferred = pooled(spec::Hugepages::k2M, spec::Metadata::kHvo);
+  deferred.merge = spec::Merge::kDeferred;
+  deferred.promote = spec::Promote::kRebuild;
+  spec::Knobs sept = deferred;
+  sept.promote = spec::Promote::kSept;
+  sept.refs = spec::Refs::kFrozen;
   return {
       {"4K", test::knobs_4k(), spec::Arch::kNone},
       {"4K snp", test::knobs_4k(), spec::Arch::kSnp},
@@ -65,6 +72,10 @@ std::vector<Design> designs() {
       {"early snp", early, spec::Arch::kSnp},
       {"pool 2M", pooled(spec::Hugepages::k2M, spec::Metadata::kStructPage), spec::Arch::kSnp},
       {"pool 2M hvo", pooled(spec::Hugepages::k2M, spec::Metadata::kHvo), spec::Arch::kSnp},
+      {"2M tdx", test::knobs_2m(), spec::Arch::kTdx},
+      {"pool 2M deferred snp", deferred, spec::Arch::kSnp},
+      {"pool 2M deferred", deferred, spec::Arch::kNone},
+      {"pool 2M deferred tdx", sept, spec::Arch::kTdx},
       {"pool 1G hvo", pooled(spec::Hugepages::k1G, spec::Metadata::kHvo), spec::Arch::kNone},
   };
 }
@@ -102,6 +113,14 @@ std::vector<spec::OpRecord> random_stream(Random& random, const Layout& layout, 
   ops.push_back(create);
   ops.push_back(binding(0, 0, layout.first_size(), 0));
   ops.push_back(binding(1, layout.second_gpa(), layout.second_size(), layout.first_size()));
+  // Blocks that turn shared in part and private again: designs that merge later do so among ops of vCPUs.
+  ops.push_back(op_of(OpKind::kConvert, 0, 0, layout.first_size(), spec::kFlagPrivate));
+  for (const uint64_t block : {3U, 40U, 80U}) {
+    const double gpa = static_cast<double>(block) * k2M;
+    ops.push_back(op_of(OpKind::kTouch, 0, gpa, k2M));
+    ops.push_back(op_of(OpKind::kConvert, 0, gpa + 3 * kPage, 5 * kPage, 0));
+    ops.push_back(op_of(OpKind::kConvert, 0, gpa, k2M, spec::kFlagPrivate));
+  }
   const auto pages = static_cast<uint64_t>(layout.first_size() / kPage);
   const auto second = static_cast<uint64_t>(layout.second_size() / kPage);
   const auto some_gpa = [&]() {
@@ -148,7 +167,7 @@ std::vector<spec::OpRecord> random_stream(Random& random, const Layout& layout, 
       }
     }
     const double at = static_cast<double>(random.below(layout.blocks)) * k2M;
-    switch (random.below(may_reserve ? 8 : 7)) {
+    switch (random.below(may_reserve ? 9 : 8)) {
       case 0:
         ops.push_back(op_of(OpKind::kConvert, 0, at, k2M, random.below(2) == 0 ? spec::kFlagPrivate : 0));
         break;
@@ -168,6 +187,11 @@ std::vector<spec::OpRecord> random_stream(Random& random, const Layout& layout, 
         ops.push_back(op_of(OpKind::kMerge, 0, at, k2M, 0, kOrder2m));
         break;
       case 6:
+        // There and back: what designs that merge later wait for.
+        ops.push_back(op_of(OpKind::kConvert, 0, at + 3 * kPage, 5 * kPage, 0));
+        ops.push_back(op_of(OpKind::kConvert, 0, at, k2M, spec::kFlagPrivate));
+        break;
+      case 7:
         ops.push_back(op_of(OpKind::kPoison, 0, at + 5 * kPage, kPage));
         break;
       default: {
@@ -246,6 +270,8 @@ TEST(vcpu_threads_count_what_one_thread_counts) {
     const std::vector<spec::OpRecord> ops = random_stream(random, layout, 12000, false);
     const EngineOptions options = test::options(design.knobs, design.arch, giant ? 4 * kGiB : 1 * kGiB);
     const Ran one = run(options, ops, 0);
+    const bool deferred = design.knobs.merge == spec::Merge::kDeferred;
+    CHECK(!deferred || one.counters[static_cast<size_t>(Counter::kMerges2m)] > 0);
     for (const uint32_t threads : {1U, 2U, 4U}) {
       const Ran many = run(options, ops, threads);
       compare(design, ops, one, many);

@@ -16,6 +16,7 @@ GMEM_EXPOSE(EnginePins, Engine, pins_);
 GMEM_EXPOSE(EngineFiles, Engine, files_by_id_);
 GMEM_EXPOSE(EngineVms, Engine, vms_);
 GMEM_EXPOSE(EngineLane, Engine, lane_);
+GMEM_EXPOSE(EngineDeferred, Engine, deferred_);
 GMEM_EXPOSE(FramesUsed, Frames, used_);
 
 namespace {
@@ -176,6 +177,15 @@ const SeptDamage kSeptDamages[] = {
      [](DamagedSept& d) {
        // Where the file was never touched.
        d.file().accepted->set({Index::of_block(600), Index::of_block(600, 1)}, true);
+     }},
+    {"a range waits to be merged, but merges are not deferred",
+     [](DamagedSept& d) { (d.host.engine.*private_member(EngineDeferred{})).put(1, 0, 5); }},
+    {"a range waits to be merged although its time has come",
+     [](DamagedSept& d) { (d.host.engine.*private_member(EngineDeferred{})).put(1, 0, 0); }},
+    {"the ranges that wait to be merged are not each once and in order",
+     [](DamagedSept& d) {
+       (d.host.engine.*private_member(EngineDeferred{})).put(1, 0, 5);
+       (d.host.engine.*private_member(EngineDeferred{})).put(1, 1, 4);
      }},
     {"a private leaf of 1G", [](DamagedSept& d) { d.file().pages.change_region(0).leaf_1g = true; }},
 };

@@ -31,7 +31,7 @@ function mayDiffer(name: string, { knobs, arch }: TestPolicy): boolean {
   return name === 'prepares' && knobs.preparedness === 'none' && arch === 'snp';
 }
 
-for (const policy of presetPolicies().filter((p) => unsupportedReason(p.knobs, p.arch, 'native') === undefined)) {
+for (const policy of presetPolicies().filter((p) => unsupportedReason(p.knobs, p.arch) === undefined)) {
   test(`${policy.policy}, arch ${policy.arch}: any number of threads counts and answers what one does`, async () => {
     const giant = policy.knobs.hugepages === '1G';
     const guest = giant ? 2 * GiB : 240 * MiB;
