@@ -188,26 +188,34 @@ void Frames::take_exactly(Pfn pfn, Mobility mobility) {
   take_from_partial(block, pfn.in_block(), mobility);
 }
 
-// A frame of a full block is about to be free: its map says nothing yet.
-[[gnu::noinline]] void Frames::open_full_block(uint64_t block, Mobility owner) {
+// The first frame of a full block: its map says nothing yet.
+[[gnu::noinline]] void Frames::give_to_full_block(Pfn pfn, Mobility mobility) {
+  const uint64_t block = pfn.block();
   free_map_.expect(block);
   free_map_[block].fill(false);
-  partial_[index_of(owner)].set(block);
+  partial_[index_of(class_of(block))].set(block);
+  give_page(pfn, mobility);
 }
 
-// All frames of a partial block are free.
-[[gnu::noinline]] void Frames::close_free_block(uint64_t block, Mobility owner) {
+// Perhaps all frames of a partial block are free.
+[[gnu::noinline]] void Frames::close_if_free(uint64_t block) {
+  if (!free_map_[block].all()) return;
+  const Mobility owner = class_of(block);
   partial_[index_of(owner)].clear(block);
   if (cursors_[index_of(owner)].block == block) cursors_[index_of(owner)] = {};
   mark_block_free(block);
 }
 
+// Calls nothing but as its last step, so that it saves no register: puts at random wait for memory side by side as far
+// as the processor has room for the stores between them.
 void Frames::give_page(Pfn pfn, Mobility mobility) {
   const uint64_t block = pfn.block();
   const Mobility owner = class_of(block);
   const uint32_t in_block = pfn.in_block();
-  if (!partial_[index_of(owner)].test(block)) [[unlikely]]
-    open_full_block(block, owner);
+  if (!partial_[index_of(owner)].test(block)) [[unlikely]] {
+    give_to_full_block(pfn, mobility);
+    return;
+  }
   Bitmap512& map = free_map_[block];
   assert(!map.test(in_block));
   const uint64_t word = map.words[in_block >> 6] | uint64_t{1} << (in_block & 63);
@@ -220,8 +228,8 @@ void Frames::give_page(Pfn pfn, Mobility mobility) {
       (block < cursor.block || (block == cursor.block && in_block >> 6 < cursor.word))) [[unlikely]] {
     cursor = {block, in_block >> 6};
   }
-  if (word == ~uint64_t{0} && map.all()) [[unlikely]]
-    close_free_block(block, owner);
+  if (word == ~uint64_t{0}) [[unlikely]]
+    close_if_free(block);
 }
 
 void Frames::give_block(Pfn first, Mobility mobility) {

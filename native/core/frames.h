@@ -82,8 +82,8 @@ class Frames {
   void break_block(uint64_t block, Mobility mobility);
   void mark_block_used(uint64_t block);
   void mark_block_free(uint64_t block);
-  void open_full_block(uint64_t block, Mobility owner);
-  void close_free_block(uint64_t block, Mobility owner);
+  void give_to_full_block(Pfn pfn, Mobility mobility);
+  void close_if_free(uint64_t block);
   void take_from_partial(uint64_t block, uint32_t in_block, Mobility mobility);
   bool region_complete(uint64_t region) const {
     return (region + 1) * kRegionBlocks <= blocks_ && region * kRegionBlocks >= first_block_;
