@@ -1,4 +1,5 @@
 // Ops on vCPU threads: epochs of vCPU ops side by side, everything else alone and in order (docs/threads.md).
+#include <bit>
 #include <chrono>
 #include <utility>
 
@@ -21,16 +22,13 @@ constexpr uint64_t kMostBeside = uint64_t{1} << 16;
 constexpr uint64_t kAloneAtOnce = 1024;
 constexpr uint64_t kUnlimited = ~uint64_t{0};
 
+constexpr uint64_t bit_of(OpKind kind) { return uint64_t{1} << static_cast<uint32_t>(kind); }
+static_assert(spec::kOpKinds <= 64);
+
 bool of_a_vcpu(const spec::OpRecord& op) {
-  switch (static_cast<OpKind>(op.kind)) {
-    case OpKind::kTouch:
-    case OpKind::kFault:
-    case OpKind::kGuestRead:
-    case OpKind::kGuestWrite:
-      return true;
-    default:
-      return false;
-  }
+  constexpr uint64_t kKinds =
+      bit_of(OpKind::kTouch) | bit_of(OpKind::kFault) | bit_of(OpKind::kGuestRead) | bit_of(OpKind::kGuestWrite);
+  return op.kind < spec::kOpKinds && (kKinds >> op.kind & 1) != 0;
 }
 
 // Pages an op of a vCPU may reach.
@@ -48,14 +46,19 @@ uint64_t blocks_of(uint64_t pages) { return pages <= 1 ? pages : (pages - 2) / k
 // vcpu mod threads, without a division an op.
 class Share {
  public:
-  explicit Share(uint32_t threads) : threads_(threads), reciprocal_((uint64_t{1} << 32) / threads + 1) {}
-  // Exact for 16-bit vcpus and so few threads.
+  explicit Share(uint32_t threads)
+      : threads_(threads),
+        mask_(std::has_single_bit(threads) ? threads - 1 : 0),
+        reciprocal_((uint64_t{1} << 32) / threads + 1) {}
+  // The reciprocal is exact for 16-bit vcpus and so few threads.
   uint32_t of(const spec::OpRecord& op) const {
+    if (mask_ != 0) return op.vcpu & mask_;
     return op.vcpu - static_cast<uint32_t>(op.vcpu * reciprocal_ >> 32) * threads_;
   }
 
  private:
   uint32_t threads_;
+  uint32_t mask_;  // where the number of threads is a power of two
   uint64_t reciprocal_;
 };
 }  // namespace
@@ -94,11 +97,17 @@ Engine::Epoch Engine::survey(const spec::OpRecord* ops, uint64_t first, uint64_t
   const uint64_t most = std::min(count, first + std::min(kMostBeside, deferred_.ops_until_due(ops_run_)));
   uint64_t needed = 0;
   uint64_t written = 0;
-  uint64_t lanes = 0;
+  bool several = false;  // lanes with an op
+  const uint32_t lane_of_first = share.of(ops[first]);
   uint64_t at = first;
   for (; at < most && of_a_vcpu(ops[at]); ++at) {
-    const uint64_t pages = pages_of(ops[at]);
-    needed += by_blocks ? blocks_of(pages) : pages;
+    uint64_t pages = 1;
+    if (static_cast<OpKind>(ops[at].kind) == OpKind::kFault) {
+      ++needed;
+    } else {
+      pages = pages_of(ops[at]);
+      needed += by_blocks ? blocks_of(pages) : pages;
+    }
     if (!pooled && epoch.may_allocate && needed > budget) [[unlikely]] {
       // Ops may reach a page often; it is added once.
       if (!looked_at_files && absent_pages() >> kBlockShift < left) {
@@ -111,11 +120,11 @@ Engine::Epoch Engine::survey(const spec::OpRecord* ops, uint64_t first, uint64_t
       looked_at_files = true;
     }
     if (static_cast<OpKind>(ops[at].kind) == OpKind::kGuestWrite) written += pages;
-    lanes |= uint64_t{1} << share.of(ops[at]);
+    if (!several) several = share.of(ops[at]) != lane_of_first;
   }
   epoch.end = at;
   epoch.may_write = written <= room;
-  epoch.worth_it = at - first >= kLeastBeside && (lanes & (lanes - 1)) != 0;
+  epoch.worth_it = at - first >= kLeastBeside && several;
   return epoch;
 }
 

@@ -19,7 +19,7 @@ namespace gmem {
 class FrameReserve {
  public:
   // Most whole blocks, or huge pages, taken at once.
-  static constexpr uint32_t kMostAtOnce = 16;
+  static constexpr uint32_t kMostAtOnce = 64;
   // Most blocks that a reserve keeps from others: whole ones, and one broken for frames, of either mobility.
   static constexpr uint64_t most_blocks(uint32_t at_once) { return 2 * (uint64_t{at_once} + 1); }
 

@@ -88,9 +88,10 @@ class SpinGuard {
   SpinLock& lock_;
 };
 
-// Many spin locks, found by the number of what they guard. Neighbouring numbers have neighbouring locks, so that
-// whoever walks memory walks them; runs of 1024 numbers are shifted against each other, so that two who walk side by
-// side, any power of two apart, do not meet at every step.
+// Many spin locks, found by the number of what they guard. Neighbouring numbers have neighbouring locks, several a
+// cache line: whoever walks memory takes a line from another processor once in a while, not at every step. Runs of 4096
+// numbers are shifted against each other, so that two who walk side by side, any power of two apart, do not meet at
+// every step.
 class StripedLock {
  public:
   StripedLock() : stripes_(kStripes) {}
@@ -102,9 +103,9 @@ class StripedLock {
   }
 
  private:
-  static constexpr uint32_t kStripeBits = 10;
+  static constexpr uint32_t kStripeBits = 12;
   static constexpr size_t kStripes = size_t{1} << kStripeBits;
-  struct alignas(kCacheLineBytes) Stripe {
+  struct alignas(4) Stripe {
     SpinLock lock;
   };
   std::vector<Stripe> stripes_;

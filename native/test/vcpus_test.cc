@@ -2,6 +2,7 @@
 // differ).
 #include "core/vcpus.h"
 
+#include <chrono>
 #include <string>
 #include <thread>
 #include <vector>
@@ -279,6 +280,63 @@ TEST(vcpu_threads_count_what_one_thread_counts) {
       if (threads > 1) CHECK(many.figures.epochs > 0);
     }
   }
+}
+
+// Memory runs out in the middle: who is refused is as with one thread, where frames of one size are all there is.
+TEST(vcpu_threads_are_refused_as_one_thread_is) {
+  std::vector<Design> all = designs();
+  for (const spec::Arch arch : {spec::Arch::kNone, spec::Arch::kSnp}) {
+    spec::Knobs small = test::knobs_4k();
+    small.shared_order = spec::SharedOrder::k4K;
+    all.push_back({"4K only", small, arch});
+  }
+  for (const Design& design : all) {
+    if (design.knobs.source == spec::Source::kPool) continue;
+    Random random(77);
+    const Layout layout{120};
+    const std::vector<spec::OpRecord> ops = random_stream(random, layout, 8000, false);
+    // Less than the guest has.
+    const EngineOptions options = test::options(design.knobs, design.arch, 160 * kMiB);
+    const Ran one = run(options, ops, 0);
+    CHECK(one.errors[spec::kENOMEM] > 0);
+    for (const uint32_t threads : {2U, 4U}) {
+      const Ran many = run(options, ops, threads);
+      CHECK(many.errors[spec::kENOMEM] > 0);
+      CHECK(many.figures.stalls > 0);
+      const bool one_size =
+          design.knobs.hugepages == spec::Hugepages::kOff && design.knobs.shared_order == spec::SharedOrder::k4K;
+      if (one_size) compare(design, ops, one, many);
+    }
+  }
+}
+
+// A run that was told to end stops, says how far it came, and leaves a whole engine that goes on.
+TEST(vcpu_threads_end_when_told) {
+  Engine engine(test::options(test::knobs_4k(), spec::Arch::kSnp, 64 * kGiB));
+  const spec::OpRecord setup[] = {op_of(OpKind::kCreate, 0, 0, 32 * kGiB), binding(0, 0, 32 * kGiB, 0)};
+  engine.run(setup, 2, nullptr);
+  for (const uint32_t threads : {1U, 3U}) {
+    std::vector<spec::OpRecord> ops;
+    for (uint16_t vcpu = 0; vcpu < 600; ++vcpu) {
+      ops.push_back(op_of(OpKind::kTouch, vcpu, vcpu * 48 * kMiB, 48 * kMiB));
+    }
+    RunControl control;
+    std::thread stopper([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(threads == 1 ? 2 : 5));
+      control.abort.store(true);
+    });
+    const uint64_t ran = engine.run_on_vcpus(ops.data(), ops.size(), nullptr, threads, control);
+    stopper.join();
+    CHECK(ran <= ops.size());
+    CHECK_EQ(engine.run_on_vcpus(ops.data(), ops.size(), nullptr, threads, control), uint64_t{0});
+    for (const std::string& problem : engine.verify()) test::fail(__FILE__, __LINE__, problem);
+  }
+  RunControl free_run;
+  const spec::OpRecord close = op_of(OpKind::kClose, 0, 0, 0);
+  CHECK_EQ(engine.run_on_vcpus(&close, 1, nullptr, 2, free_run), uint64_t{1});
+  double counters[spec::kCounters];
+  engine.counters(counters);
+  CHECK_EQ(counters[static_cast<size_t>(Counter::kHostPagesEnd)], 0.0);
 }
 
 }  // namespace

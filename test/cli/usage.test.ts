@@ -76,6 +76,9 @@ const WRONG: readonly [string, string[], RegExp][] = [
   ],
   ['not a size', ['compare', 'x', '--memory', '12Q'], /--memory: "12Q" is not a size/],
   ['not a seed', ['compare', 'x', '--seed', '-1'], /--seed: "-1"/],
+  ['no thread', ['compare', 'x', '--vcpus', '0'], /--vcpus: "0"\. Accepted: 1 to 64/],
+  ['too many threads', ['replay', 'x', '--policy', 'rfc-thp', '--vcpus', '65'], /--vcpus: "65"/],
+  ['half a thread', ['replay', 'x', '--policy', 'rfc-thp', '--vcpus', '1.5'], /--vcpus: "1.5"/],
   ['a seed too large', ['compare', 'x', '--seed', '4294967296'], /0 to 4294967295/],
   ['unknown format', ['compare', 'x', '--format', 'htlm'], /unknown "htlm", did you mean "html"\?/],
   [
