@@ -1,5 +1,5 @@
 /**
- * Every rule of docs/semantics.md, docs/semantics-designs.md and docs/semantics-tdx.md, on every engine that has it.
+ * Every rule of docs/semantics.md, docs/semantics-designs.md and docs/semantics-tdx.md, on every engine.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -11,9 +11,7 @@ import { countersOf, knobs, MiB, options, runOps, viewOf } from './support/run.j
 for (const engine of engineKinds()) {
   for (const [section, rules] of Object.entries(RULES)) {
     describe(`${engine}: ${section}`, () => {
-      for (const rule of rules) {
-        test(rule.rule, () => check(engine, rule));
-      }
+      for (const rule of rules) test(rule.rule, () => check(engine, rule));
     });
   }
 }
