@@ -46,7 +46,7 @@ export function performancePage(document: BenchDocument): string {
 
 <!-- Written by npm run bench -- --write-docs, from ${JSON_FILE}: node tools/performance-doc.mjs --write -->
 
-Every figure here is of one run: ${date.slice(0, 16).replace('T', ' ')} UTC, ${seconds} s, ${machine.cpu}, ${machine.cores} CPUs,
+Every figure here but that of the last paragraph is of one run: ${date.slice(0, 16).replace('T', ' ')} UTC, ${seconds} s, ${machine.cpu}, ${machine.cores} CPUs,
 ${bytes(machine.memory_bytes)}, ${machine.kernel}, Node ${machine.node}, THP ${machine.transparent_hugepages}, scans by \`${machine.simd}\`, load
 average ${machine.load} when it began. Medians; all of them, with the least and the most, are in [${JSON_FILE}](${JSON_FILE}).
 Times are this machine's and drift; ratios of one run travel. \`npm run bench\` repeats it, \`npm run bench -- NAME\` a part of it.
@@ -68,7 +68,7 @@ ${missing.length === 0 ? '' : `\nNo figure in this run, because the benchmark do
 ## From 16 GiB to 4 TiB
 
 The same ops on guests of six sizes, arch snp by 2M, arch none by 4K (2^20 pages, in order from the middle of the guest, or spread over
-all of it). In order the price of an op does not know the size of the guest. At random it is bounded by the misses: a block word,
+all of it). In order nothing that an op looks at grows with the guest; what differs is first touch and where the machine puts it. At random it is bounded by the misses: a block word,
 a line or an RMP word, each a line of the cache that is not there, and beyond some size the translation of its address
 with it; nothing is searched that grows with the guest but trees of 64 ways. Memory of the machine: ${bytes(machine.memory_bytes)}.
 

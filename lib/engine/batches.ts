@@ -107,10 +107,20 @@ export class Batches {
     const run = backend.runAsync(records, first, count, outcomes, this.#vcpus);
     const abort = (): void => run.abort();
     signal?.addEventListener('abort', abort);
-    const timer = setInterval(() => onProgress(run.progress()), PROGRESS_MS);
+    let thrown: { readonly error: unknown } | undefined;
+    const timer = setInterval(() => {
+      if (thrown !== undefined) return;
+      try {
+        onProgress(run.progress());
+      } catch (error) {
+        thrown = { error };
+        run.abort();
+      }
+    }, PROGRESS_MS);
     try {
       const { ops, tookNs } = await run.done;
       this.#pace.spent(tookNs);
+      if (thrown !== undefined) throw thrown.error;
       return ops;
     } finally {
       clearInterval(timer);

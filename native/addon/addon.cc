@@ -93,7 +93,11 @@ napi_value step(napi_env env, napi_callback_info info) {
     napi_throw_type_error(env, nullptr, kBusy);
     return nullptr;
   }
-  session->engine.run(&session->mailbox->op, 1, &session->mailbox->outcome);
+  try {
+    session->engine.run(&session->mailbox->op, 1, &session->mailbox->outcome);
+  } catch (const std::exception& error) {
+    napi_throw_error(env, nullptr, error.what());
+  }
   return nullptr;
 }
 

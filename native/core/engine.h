@@ -60,7 +60,8 @@ class Engine {
   // Runs `count` ops; outcome i goes to outcomes[i] unless `outcomes` is null.
   void run(const spec::OpRecord* ops, uint64_t count, spec::OutcomeRecord* outcomes);
 
-  // The same until an op that may take long, 20 ms and more, and can be cut short: such an op is for run_on_vcpus.
+  // The same until ops have named so many bytes that it may have taken 20 ms and more. An op that names as many by
+  // itself is for run_on_vcpus, where it can be cut short.
   // Returns how many ops ran.
   uint64_t run_until_long(const spec::OpRecord* ops, uint64_t count, spec::OutcomeRecord* outcomes);
   // The same on `threads` threads, 1 to kMostVcpuThreads, the caller's being one, until `control` says to end. Returns
@@ -115,7 +116,7 @@ class Engine {
   Errno dispatch(Lane& lane, const spec::OpRecord& op, Outcome& out);
 
   // vCPU threads.
-  bool may_take_long(const spec::OpRecord& op) const;
+  double named_bytes(const spec::OpRecord& op) const;
   struct Epoch;
   Epoch survey(const spec::OpRecord* ops, uint64_t first, uint64_t count, Outcome* outcomes) const;
   uint64_t absent_pages() const;

@@ -78,7 +78,10 @@ Engine::Errno Engine::op_populate(const spec::OpRecord& op, Outcome& out) {
   const Gfn end = run.clipped_to(slot->gfns).end;
   uint64_t done = 0;
   for (Gfn gfn = run.first; gfn < end; gfn = run.first + Pages{done}) {
-    if (lane_.interrupted()) return spec::kOk;
+    if (lane_.interrupted()) {
+      if (done > 0) vm->launching = true;
+      return spec::kOk;
+    }
     const Errno error = populate_step(*vm, *slot, gfn, end, op, done);
     if (error == spec::kOk) continue;
     if (done == 0) return error;
