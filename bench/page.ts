@@ -7,8 +7,9 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { SIMD_PATHS } from '../lib/spec/simd.js';
 import { type Line, logTicks, svg } from './plot.js';
+import { REASONS } from './reasons.js';
 import { BENCH_SCHEMA, type BenchDocument, type Figures, figuresOf, type Result } from './results.js';
-import { SIZES, sizeName, table } from './table.js';
+import { SIZES, sizeName, type TableRow, table } from './table.js';
 import { bytes, duration } from './text.js';
 
 const DOCS = fileURLToPath(new URL('../../docs', import.meta.url));
@@ -64,7 +65,7 @@ figure it takes. *Elsewhere*: published, or measured before on such a machine; n
 | what | reached | goal | of goal | in the same run | elsewhere |
 |---|---|---|---|---|---|
 ${rows.map(({ what, reached, goal, part, beside, elsewhere }) => row([what, reached, goal, part.toFixed(2), beside, elsewhere])).join('\n')}
-${missing.length === 0 ? '' : `\nNo figure in this run, because the benchmark does not exist or this CPU lacks the path: ${missing.join('; ')}.\n`}
+${reasons(rows)}${missing.length === 0 ? '' : `\nNo figure in this run, because the benchmark does not exist or this CPU lacks the path: ${missing.join('; ')}.\n`}
 ## From 16 GiB to 4 TiB
 
 The same ops on guests of six sizes, arch snp by 2M, arch none by 4K (2^20 pages, in order from the middle of the guest, or spread over
@@ -133,6 +134,14 @@ second copy of the engine is not worth its size and its tests.
 const V3 =
   'from 1.6 % slower to 1.0 % faster on faults of 2M and of 4K in order, from 1.1 % slower to 2.2 % faster on refaults and touches, within 8 % either way ' +
   'and without a pattern on conversions, which is the noise of that machine on that day';
+
+/** Rows above their goal and why, as far as it is known. */
+function reasons(rows: readonly TableRow[]): string {
+  const missed = rows.filter(({ part }) => part > 1);
+  if (missed.length === 0) return '\nEvery goal is reached.\n';
+  const lines = missed.map(({ what }) => `* ${what}: ${REASONS[what] ?? 'not explained'}.`);
+  return `\nNot reached in this run, and why:\n\n${lines.join('\n')}\n`;
+}
 
 function sizeRow(f: Figures, gib: number): string {
   const boot = `core/boot_2m_${sizeName(gib)}: 2M fault, ascending`;

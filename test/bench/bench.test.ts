@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { performancePage, performancePlot, recordedRun } from '../../bench/page.js';
 import { logTicks, svg } from '../../bench/plot.js';
+import { REASONS } from '../../bench/reasons.js';
 import { BENCH_SCHEMA, type BenchDocument, figuresOf, type Result } from '../../bench/results.js';
 import { BitTree } from '../../bench/same-structures/bit-tree.js';
 import { SameStructures } from '../../bench/same-structures/engine.js';
@@ -158,6 +159,14 @@ test('page and plot: the same bytes for the same run, also for one without figur
   const recorded = recordedRun();
   assert.match(performancePlot(recorded), /^<svg [^>]*>\n<title>/);
   assert.doesNotMatch(performancePage(recorded) + performancePlot(recorded), /NaN|undefined|Infinity/);
+});
+
+test('every reason is of a goal', () => {
+  for (const what of Object.keys(REASONS))
+    assert.ok(
+      GOALS.some((goal) => goal.what === what),
+      what,
+    );
 });
 
 test('the recorded run has a figure for every goal', () => {
