@@ -3,12 +3,16 @@
 namespace gmem {
 
 namespace {
-// About 20 us: longer than what lies between two pieces of a busy run, shorter than what a sleeper costs the machine.
-constexpr int kLooks = 1000;
+// About 300 us: longer than what lies between two pieces of a busy run (an epoch is looked through), because a thread
+// that is woken may be put where another one runs. About 20 us where there are not processors for all members.
+constexpr int kLooks = 15000;
+constexpr int kLooksCrowded = 1000;
+
+int looks_of(uint32_t members) { return members <= std::thread::hardware_concurrency() ? kLooks : kLooksCrowded; }
 
 // Waits until the value is another one: awake for a moment, then asleep.
-void await_change(const std::atomic<uint32_t>& value, uint32_t old) {
-  for (int i = 0; i < kLooks; ++i) {
+void await_change(const std::atomic<uint32_t>& value, uint32_t old, int looks) {
+  for (int i = 0; i < looks; ++i) {
     if (value.load(std::memory_order_acquire) != old) return;
     relax();
   }
@@ -16,7 +20,7 @@ void await_change(const std::atomic<uint32_t>& value, uint32_t old) {
 }
 }  // namespace
 
-Team::Team(uint32_t size) {
+Team::Team(uint32_t size) : looks_(looks_of(size)) {
   threads_.reserve(size);
   try {
     for (uint32_t member = 1; member < size; ++member) threads_.emplace_back([this, member] { serve(member); });
@@ -46,13 +50,13 @@ void Team::begin(Call call, void* context) {
 void Team::finish() {
   for (uint32_t left = at_work_.load(std::memory_order_acquire); left != 0;
        left = at_work_.load(std::memory_order_acquire)) {
-    await_change(at_work_, left);
+    await_change(at_work_, left, looks_);
   }
 }
 
 void Team::serve(uint32_t member) {
   for (uint32_t seen = 0;; ++seen) {
-    await_change(piece_, seen);
+    await_change(piece_, seen, looks_);
     if (call_ == nullptr) return;
     call_(context_, member);
     if (at_work_.fetch_sub(1, std::memory_order_acq_rel) == 1) at_work_.notify_one();

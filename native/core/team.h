@@ -39,6 +39,7 @@ class Team {
   void serve(uint32_t member);
   void dismiss();
 
+  const int looks_;  // at a value that is awaited, before sleeping
   std::vector<std::thread> threads_;
   Call call_ = nullptr;  // nullptr in a new piece: go home
   void* context_ = nullptr;
