@@ -140,7 +140,7 @@ function reasons(rows: readonly TableRow[]): string {
   const missed = rows.filter(({ part }) => part > 1);
   if (missed.length === 0) return '\nEvery goal is reached.\n';
   const lines = missed.map(({ what }) => `* ${what}: ${REASONS[what] ?? 'not explained'}.`);
-  return `\nNot reached in this run, and why:\n\n${lines.join('\n')}\n`;
+  return `\nNot reached in this run, and why where it is known:\n\n${lines.join('\n')}\n`;
 }
 
 function sizeRow(f: Figures, gib: number): string {
