@@ -46,7 +46,30 @@ class BitTree {
     if (word == 0) clear_above(i >> 6);
   }
 
-  // The same where several lanes set members and none is cleared; what first and next say is right once they are done.
+  // Removes the lowest of the 64 members from word_index * 64 on and returns it. REQUIRES: there is one. What is stored
+  // where does not hang on which one it is, so that a call need not wait for the load of the one before.
+  uint64_t take_lowest(uint64_t word_index) {
+    uint64_t& word = words_[word_index];
+    const uint64_t before = word;
+    word = before & (before - 1);
+    if (word == 0) [[unlikely]]
+      clear_above(word_index);
+    return (word_index << 6) + static_cast<uint64_t>(std::countr_zero(before));
+  }
+  // Removes the lowest of the same 64, at most `most` of them, and returns them as bits.
+  uint64_t take_some(uint64_t word_index, uint32_t most) {
+    uint64_t& word = words_[word_index];
+    const uint64_t before = word;
+    if (most >= 64) {
+      word = 0;
+    } else {
+      for (uint32_t i = 0; i < most; ++i) word &= word - 1;
+    }
+    if (word == 0 && before != 0) clear_above(word_index);
+    return before & ~word;
+  }
+
+  // As set, where several lanes set members and none is cleared; what first and next say is right once they are done.
   void set_shared(uint64_t i) {
     for (uint32_t level = 0; level < levels_; ++level) {
       if (set_bits_shared(words_[first_word_[level] + (i >> 6)], uint64_t{1} << (i & 63)) != 0) return;

@@ -40,6 +40,10 @@ class BlockWord {
   bool mapped_2m_folio() const {
     return (bits_ & (kHeld | kLeaf2m | kPoisoned)) == (static_cast<uint64_t>(Held::k2m) | kLeaf2m);
   }
+  // A run from that pfn block, without poison.
+  bool healthy_run_at(uint64_t pfn_block) const {
+    return ((bits_ & (~uint64_t{0} << kPfnShift | kPoisoned)) == pfn_block << kPfnShift) & ((bits_ & kHeld) != 0);
+  }
   // Neither a larger folio nor a larger leaf, and no poison.
   bool small_folios_only() const { return (bits_ & (kHugeHeld | kLeaf2m | kPoisoned)) == 0; }
   // 4K folios, some perhaps under 4K leaves, without poison.

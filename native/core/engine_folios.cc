@@ -32,10 +32,10 @@ bool Engine::take_huge_page(Lane& lane, File& file, Pfn& first) {
     return true;
   }
   if (!lane.may_allocate) return lane.stall();
-  if (!lane.reserve.take_huge_page(first)) {
+  if (!lane.reserve.take_huge_page(huge_order_, first)) {
     const SpinGuard guard(lane.locks->frames, lane.figures(LockKind::kFrames));
     if (!lane.reserve.fetch_huge_pages(pool_)) return lane.stall();
-    lane.reserve.take_huge_page(first);
+    lane.reserve.take_huge_page(huge_order_, first);
   }
   lane.take_reserved(file);
   return true;

@@ -57,11 +57,12 @@ void Engine::split_1g(Lane& lane, File& file, uint64_t region, uint32_t order) {
     lane.count(Counter::kSplitDistinct1g);
   }
   take_vmemmap(lane, file.pages.first_pfn(first));
-  for (uint64_t block = first; block < first + kRegionBlocks; ++block) {
-    BlockWord& piece = file.pages.change(block);
-    if (order == kOrder4k && piece.leaf_2m()) zap_block(lane, file, block, nothing);
-    piece.set_held(order == kOrder4k ? BlockWord::Held::kSmallRun : BlockWord::Held::k2m);
+  if (order == kOrder4k) {
+    for (uint64_t block = first; block < first + kRegionBlocks; ++block) {
+      if (file.pages.word(block).leaf_2m()) zap_block(lane, file, block, nothing);
+    }
   }
+  file.pages.hold_region(first, order == kOrder4k ? BlockWord::Held::kSmallRun : BlockWord::Held::k2m);
   lane.count(Counter::kSplits1g);
 }
 
@@ -88,11 +89,8 @@ void Engine::split_for_shared(Lane& lane, File& file, uint64_t block, const Bitm
 }
 
 bool Engine::all_private(const File& file, uint64_t first_block, uint64_t blocks) const {
-  if (!in_place_) return true;
-  for (uint64_t block = first_block; block < first_block + blocks; ++block) {
-    if (!private_bits(file, block).all()) return false;
-  }
-  return true;
+  return !in_place_ ||
+         (file.changed_kinds->uniform(first_block, blocks) && index_private(file, Index::of_block(first_block)));
 }
 
 // 4K folios of the block could be one of 2M, references aside.
@@ -106,6 +104,7 @@ bool Engine::region_mergeable(const File& file, uint64_t region) const {
   if (file.pages.word(first).held() == BlockWord::Held::k1g || !file.pages.contiguous(first)) return false;
   const Pfn base = file.pages.first_pfn(first);
   if (base.value % (uint64_t{1} << kOrder1g) != 0) return false;
+  if (file.pages.region_of_runs(first)) return all_private(file, first, kRegionBlocks);
   for (uint64_t i = 0; i < kRegionBlocks; ++i) {
     const uint64_t block = first + i;
     if (file.pages.word(block).poisoned() || !file.pages.contiguous(block)) return false;
@@ -134,8 +133,12 @@ void Engine::merge_1g(File& file, uint64_t region) {
     count(Counter::kMergeDistinct1g);
   }
   const uint64_t first = region * kRegionBlocks;
-  for (uint64_t block = first; block < first + kRegionBlocks; ++block)
-    file.pages.merge_block(block, BlockWord::Held::k1g);
+  if (file.pages.region_of_runs(first)) {
+    file.pages.hold_region(first, BlockWord::Held::k1g);
+  } else {
+    for (uint64_t block = first; block < first + kRegionBlocks; ++block)
+      file.pages.merge_block(block, BlockWord::Held::k1g);
+  }
   give_vmemmap(file.pages.first_pfn(first));
   count(Counter::kMerges1g);
 }
@@ -150,10 +153,12 @@ Engine::Errno Engine::op_split(const spec::OpRecord& op, Outcome& out) {
   if (run.end.value > file->size.value) return spec::kEINVAL;
   uint64_t split = 0;
   const uint64_t end = (run.end - Pages{1}).block() + 1;
-  for (uint64_t block = file->pages.next_touched(run.first.block(), end); block < end;
-       block = file->pages.next_touched(block + 1, end)) {
+  uint64_t next = run.first.block();  // behind what was split: its pieces are as asked for
+  for (uint64_t block = file->pages.next_touched(next, end); block < end; block = file->pages.next_touched(next, end)) {
     const BlockWord word = file->pages.word(block);
+    next = block + 1;
     if (word.folio_order() <= op.arg) continue;
+    next = folio_first_block(word, block) + folio_blocks(word);
     const bool from_pool_size = word.folio_order() == huge_order_;
     const bool referenced = refuse_split(*file, block);
     if (referenced || (from_pool_size && !vmemmap_available(1))) {

@@ -34,8 +34,8 @@ class FrameReserve {
     pfn = Pfn::of_block(part.block, part.word_index * 64 + bit);
     return true;
   }
-  bool take_block(Mobility mobility, Pfn& first) { return whole_[at(mobility)].take(first); }
-  bool take_huge_page(Pfn& first) { return huge_.take(first); }
+  bool take_block(Mobility mobility, Pfn& first) { return whole_[at(mobility)].take(kBlockShift, first); }
+  bool take_huge_page(uint32_t order, Pfn& first) { return huge_.take(order, first); }
 
   // Each fetches more from the allocator, whose lock the caller holds. False when there is no more.
   bool fetch_pages(Frames& frames, Mobility mobility) {
@@ -47,11 +47,10 @@ class FrameReserve {
     return true;
   }
   bool fetch_blocks(Frames& frames, Mobility mobility) {
-    return whole_[at(mobility)].fetch(at_once_, [&](Pfn& first) { return frames.take_block(mobility, first); });
+    Units& whole = whole_[at(mobility)];
+    return frames.take_blocks(mobility, at_once_, whole.group, whole.left);
   }
-  bool fetch_huge_pages(Pool& pool) {
-    return huge_.fetch(at_once_, [&](Pfn& first) { return pool.take_unreserved(first); });
-  }
+  bool fetch_huge_pages(Pool& pool) { return pool.take_unreserved(at_once_, huge_.group, huge_.left); }
 
   // Gives everything back.
   void give_back(Frames& frames, Pool& pool) {
@@ -63,9 +62,9 @@ class FrameReserve {
         frames.give_page(Pfn::of_block(part.block, i), mobility);
       }
       part.free.fill(false);
-      whole_[at(mobility)].give_back([&](Pfn first) { frames.give_block(first, mobility); });
+      for (Pfn first; whole_[at(mobility)].take(kBlockShift, first);) frames.give_block(first, mobility);
     }
-    huge_.give_back([&](Pfn first) { pool.give(first); });
+    for (Pfn first; huge_.take(pool.order(), first);) pool.give(first);
   }
 
  private:
@@ -75,27 +74,17 @@ class FrameReserve {
     uint32_t word_index = 0;
     Bitmap512 free = {};
   };
-  // Handed out in the order they were taken.
-  struct WholeBlocks {
-    Pfn firsts[kMostAtOnce];
-    uint32_t next = 0;
-    uint32_t end = 0;
+  // Blocks, or huge pages, out of one aligned run of 64: the number of the run, and the bits of those left. Handed out
+  // ascending.
+  struct Units {
+    uint64_t group = 0;
+    uint64_t left = 0;
 
-    bool take(Pfn& first) {
-      if (next == end) return false;
-      first = firsts[next++];
+    bool take(uint32_t order, Pfn& first) {
+      if (left == 0) return false;
+      first = {((group << 6) + static_cast<uint64_t>(std::countr_zero(left))) << order};
+      left &= left - 1;
       return true;
-    }
-    template <class Take>
-    bool fetch(uint32_t at_once, Take take_one) {
-      next = end = 0;
-      while (end < at_once && take_one(firsts[end])) ++end;
-      return end > 0;
-    }
-    template <class Give>
-    void give_back(Give give_one) {
-      while (end > next) give_one(firsts[--end]);
-      next = end = 0;
     }
   };
 
@@ -112,8 +101,8 @@ class FrameReserve {
 
   uint32_t at_once_ = kMostAtOnce;
   PartBlock parts_[2];
-  WholeBlocks whole_[2];
-  WholeBlocks huge_;
+  Units whole_[2];
+  Units huge_;
 };
 
 }  // namespace gmem

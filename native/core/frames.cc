@@ -6,6 +6,8 @@
 namespace gmem {
 
 namespace {
+static_assert(kRegionBlocks % 64 == 0);  // a group of 64 blocks lies in one region
+
 constexpr int index_of(Mobility mobility) { return static_cast<int>(mobility); }
 constexpr Mobility other(Mobility mobility) {
   return mobility == Mobility::kMovable ? Mobility::kUnmovable : Mobility::kMovable;
@@ -42,15 +44,21 @@ bool Frames::is_free(Pfn pfn) const {
   return is_partial(block) && free_map_[block].test(pfn.in_block());
 }
 
-inline void Frames::mark_block_used(uint64_t block) {
-  const uint64_t region = block / kRegionBlocks;
-  free_blocks_.clear(block);
-  const uint16_t left = --region_free_blocks_[region];
-  if (left == 0) {
+// So many blocks of the region are free no more.
+inline void Frames::blocks_taken(uint64_t region, uint32_t blocks) {
+  const uint32_t left = region_free_blocks_[region] - blocks;
+  region_free_blocks_[region] = static_cast<uint16_t>(left);
+  // None left, or the first of a region that was whole.
+  if (left == 0) [[unlikely]] {
     broken_regions_.clear(region);
-  } else if (left == kRegionBlocks - 1) {
+  } else if (left + blocks == kRegionBlocks) [[unlikely]] {
     broken_regions_.set(region);
   }
+}
+
+inline void Frames::mark_block_used(uint64_t block) {
+  free_blocks_.clear(block);
+  blocks_taken(block / kRegionBlocks, 1);
 }
 
 void Frames::mark_block_free(uint64_t block) {
@@ -90,7 +98,7 @@ void Frames::take_from_partial(uint64_t block, uint32_t in_block, Mobility mobil
 }
 
 bool Frames::take_page(Mobility mobility, Pfn& pfn) {
-  const Cursor cursor = cursors_[index_of(mobility)];
+  Cursor& cursor = cursors_[index_of(mobility)];
   if (cursor.block == BitTree::kNone) [[unlikely]]
     return take_page_anywhere(mobility, pfn);
   uint64_t& word = free_map_[cursor.block].words[cursor.word];
@@ -99,20 +107,25 @@ bool Frames::take_page(Mobility mobility, Pfn& pfn) {
   pfn = Pfn::of_block(cursor.block, cursor.word * 64 + static_cast<uint32_t>(std::countr_zero(free)));
   word = free & (free - 1);
   used_ = used_ + Pages{1};
-  if ((free & (free - 1)) == 0) [[unlikely]]
-    cursor_word_empty(mobility);
+  // The last free frame of the word was taken.
+  if ((free & (free - 1)) == 0) {
+    if (cursor.later == 0) {
+      partial_[index_of(mobility)].clear(cursor.block);
+      cursor.block = BitTree::kNone;
+    } else {
+      cursor.word = static_cast<uint32_t>(std::countr_zero(cursor.later));
+      cursor.later &= cursor.later - 1;
+    }
+  }
   return true;
 }
 
-// The last free frame of the cursor's word was taken.
-[[gnu::noinline]] void Frames::cursor_word_empty(Mobility mobility) {
-  Cursor& cursor = cursors_[index_of(mobility)];
-  const Bitmap512& map = free_map_[cursor.block];
-  while (++cursor.word < Bitmap512::kWords) {
-    if (map.words[cursor.word] != 0) return;
-  }
-  partial_[index_of(mobility)].clear(cursor.block);
-  cursor = {};
+// The cursor of a class whose lowest partial block this is.
+Frames::Cursor Frames::cursor_in(uint64_t block) const {
+  const Bitmap512& map = free_map_[block];
+  uint32_t words = 0;
+  for (uint32_t i = 0; i < Bitmap512::kWords; ++i) words |= static_cast<uint32_t>(map.words[i] != 0) << i;
+  return {block, static_cast<uint32_t>(std::countr_zero(words)), words & (words - 1)};
 }
 
 // Where no cursor says.
@@ -130,7 +143,7 @@ bool Frames::take_page(Mobility mobility, Pfn& pfn) {
     }
     break_block(block, mobility);
   }
-  cursors_[index_of(mobility)] = {block, free_map_[block].next_set(0) >> 6};
+  cursors_[index_of(mobility)] = cursor_in(block);
   return take_page(mobility, pfn);
 }
 
@@ -140,19 +153,35 @@ uint64_t Frames::lowest_free_block() const {
   return region != BitTree::kNone ? free_blocks_.next(region * kRegionBlocks) : free_blocks_.first();
 }
 
+// The number of the 64 blocks that hold the next one to take, or BitTree::kNone.
+inline uint64_t Frames::group_of_next_block() {
+  if (block_hint_ != BitTree::kNone && free_blocks_.word(block_hint_) != 0) [[likely]]
+    return block_hint_;
+  const uint64_t block = lowest_free_block();
+  if (block == BitTree::kNone) return BitTree::kNone;
+  return block_hint_ = block / 64;
+}
+
 bool Frames::take_block(Mobility mobility, Pfn& first) {
-  uint64_t block;
-  if (const uint64_t word = block_hint_ != BitTree::kNone ? free_blocks_.word(block_hint_) : 0; word != 0) [[likely]] {
-    block = block_hint_ * 64 + static_cast<uint64_t>(std::countr_zero(word));
-  } else {
-    block = lowest_free_block();
-    if (block == BitTree::kNone) return false;
-    block_hint_ = block / 64;
-  }
-  mark_block_used(block);
-  set_class(block, mobility);
+  const uint64_t group = group_of_next_block();
+  if (group == BitTree::kNone) [[unlikely]]
+    return false;
+  const uint64_t block = free_blocks_.take_lowest(group);
+  blocks_taken(group * 64 / kRegionBlocks, 1);
+  if (class_of(block) != mobility) set_class(block, mobility);
   used_ = used_ + Pages{kBlockPages};
   first = Pfn::of_block(block);
+  return true;
+}
+
+bool Frames::take_blocks(Mobility mobility, uint32_t most, uint64_t& group, uint64_t& blocks) {
+  group = group_of_next_block();
+  if (group == BitTree::kNone) return false;
+  blocks = free_blocks_.take_some(group, most);
+  const auto taken = static_cast<uint32_t>(std::popcount(blocks));
+  blocks_taken(group * 64 / kRegionBlocks, taken);
+  movable_[group] = mobility == Mobility::kMovable ? movable_[group] | blocks : movable_[group] & ~blocks;
+  used_ = used_ + Pages{uint64_t{taken} * kBlockPages};
   return true;
 }
 
@@ -197,6 +226,18 @@ void Frames::take_exactly(Pfn pfn, Mobility mobility) {
   give_page(pfn, mobility);
 }
 
+// A frame of this word of a partial block is free again, in the cursor's block or below it.
+[[gnu::noinline]] void Frames::given_at_cursor(uint64_t block, uint32_t word) {
+  Cursor& cursor = cursors_[index_of(class_of(block))];
+  if (block < cursor.block) {
+    cursor = cursor_in(block);
+  } else if (word != cursor.word) {
+    const uint32_t words = cursor.later | 1U << cursor.word | 1U << word;
+    cursor = {block, static_cast<uint32_t>(std::countr_zero(words)), words & (words - 1)};
+  }
+  if (free_map_[block].words[word] == ~uint64_t{0}) close_if_free(block);
+}
+
 // Perhaps all frames of a partial block are free.
 [[gnu::noinline]] void Frames::close_if_free(uint64_t block) {
   if (!free_map_[block].all()) return;
@@ -223,10 +264,10 @@ void Frames::give_page(Pfn pfn, Mobility mobility) {
   if (owner != mobility) [[unlikely]]
     --foreign_[block];
   used_ = used_ - Pages{1};
-  Cursor& cursor = cursors_[index_of(owner)];
-  if (cursor.block != BitTree::kNone &&
-      (block < cursor.block || (block == cursor.block && in_block >> 6 < cursor.word))) [[unlikely]] {
-    cursor = {block, in_block >> 6};
+  // As signed numbers: an unknown cursor is below every block.
+  if (static_cast<int64_t>(block) <= static_cast<int64_t>(cursors_[index_of(owner)].block)) [[unlikely]] {
+    given_at_cursor(block, in_block >> 6);
+    return;
   }
   if (word == ~uint64_t{0}) [[unlikely]]
     close_if_free(block);

@@ -9,7 +9,8 @@
 // it is wholly free again; `foreign` counts its used frames of the other class, and is 0 while it is wholly free.
 //
 // Where the next frame comes from is remembered, so that most calls look at one word: a cursor a class is the lowest
-// word with a free frame in the lowest partial block of the class, or unknown; the block hint is the word of the free
+// word with a free frame in the lowest partial block of the class and which words behind it have one, or unknown; the
+// block hint is the word of the free
 // tree with the lowest free block of the lowest broken region while that word is not zero, or unknown. Whatever could
 // make them wrong sets them right or makes them unknown.
 //
@@ -37,6 +38,9 @@ class Frames {
   bool take_page(Mobility mobility, Pfn& pfn);
   // Takes a wholly free block: lowest in a broken region, else lowest. Returns false when there is none.
   bool take_block(Mobility mobility, Pfn& first);
+  // The same for as many as are asked for, at most 64, and lie in one aligned run of 64 blocks: `group` is the number
+  // of the run, `blocks` the bits of those taken. Returns false when there is none.
+  bool take_blocks(Mobility mobility, uint32_t most, uint64_t& group, uint64_t& blocks);
   // Takes every free frame of one block, where take_page would take the next one: for a caller that hands them out by
   // itself, and gives back (give_page) what it did not need. Returns false when no frame is free.
   bool reserve_pages(Mobility mobility, uint64_t& block, Bitmap512& frames);
@@ -68,6 +72,7 @@ class Frames {
   struct Cursor {
     uint64_t block = BitTree::kNone;  // kNone: unknown
     uint32_t word = 0;
+    uint32_t later = 0;  // the words behind it with a free frame, a bit each
   };
 
   bool is_partial(uint64_t block) const { return partial_[0].test(block) || partial_[1].test(block); }
@@ -77,9 +82,12 @@ class Frames {
     word = (word & ~(uint64_t{1} << (block & 63))) | static_cast<uint64_t>(mobility) << (block & 63);
   }
   bool take_page_anywhere(Mobility mobility, Pfn& pfn);
-  void cursor_word_empty(Mobility mobility);
+  Cursor cursor_in(uint64_t block) const;
+  void given_at_cursor(uint64_t block, uint32_t word);
   uint64_t lowest_free_block() const;
   void break_block(uint64_t block, Mobility mobility);
+  uint64_t group_of_next_block();
+  void blocks_taken(uint64_t region, uint32_t blocks);
   void mark_block_used(uint64_t block);
   void mark_block_free(uint64_t block);
   void give_to_full_block(Pfn pfn, Mobility mobility);

@@ -87,6 +87,15 @@ bool PageMap::contiguous(uint64_t block) const {
   return true;
 }
 
+bool PageMap::region_of_runs(uint64_t first_block) const {
+  const BlockWord* words = words_.data() + first_block;
+  const uint64_t base = words[0].pfn_block();
+  bool all = true;
+  // No way out in between: the loop is then one of vectors.
+  for (uint64_t i = 0; i < kRegionBlocks; ++i) all &= words[i].healthy_run_at(base + i);
+  return all;
+}
+
 void PageMap::merge_block(uint64_t block, Held how) {
   BlockWord& word = words_[block];
   if (word.run()) {

@@ -147,6 +147,14 @@ class PageMap {
   void split_block(uint64_t block) { words_[block].set_held(Held::kSmallRun); }
   // Turns 512 4K folios into a 2M folio, or with `how` into a piece of a 1G folio. REQUIRES: contiguous(block).
   void merge_block(uint64_t block, Held how);
+  // The same for a whole region of blocks. REQUIRES: runs of one 1G range of frames, in order: a folio, or what was
+  // one.
+  void hold_region(uint64_t first_block, Held how) {
+    for (uint64_t i = 0; i < kRegionBlocks; ++i) words_[first_block + i].set_held(how);
+  }
+  // All blocks of the region are runs without poison, in order from the pfn block of the first: a look at the words is
+  // enough. False says nothing: lines may be just as contiguous.
+  bool region_of_runs(uint64_t first_block) const;
   // All 512 pages present, with contiguous pfns from a 2M boundary, and no folio reaches beyond the block.
   bool contiguous(uint64_t block) const;
   // REQUIRES: contiguous. First pfn of the block.

@@ -5,6 +5,7 @@
 // so that a reservation may find no page.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <unordered_map>
 
@@ -43,11 +44,16 @@ class Pool {
     first = {page << order_};
     return true;
   }
-  // The same for a caller that hands it out by itself: the reservation it comes out of is told later (taken), and a
-  // page it did not need is given back (give).
-  bool take_unreserved(Pfn& first) {
-    ++reserved_;
-    return take(first) || (--reserved_, false);
+  // The same for a caller that hands them out by itself, at most `most` out of one aligned run of 64 pages, `group` its
+  // number and `pages` the bits of those taken: the reservation they come out of is told later (taken), and a page it
+  // did not need is given back (give).
+  bool take_unreserved(uint32_t most, uint64_t& group, uint64_t& pages) {
+    const uint64_t page = free_set_.first();
+    if (page == BitTree::kNone) return false;
+    group = page / 64;
+    pages = free_set_.take_some(group, most);
+    free_ -= static_cast<uint64_t>(std::popcount(pages));
+    return true;
   }
   void taken(uint64_t pages) { reserved_ -= pages; }
   // The page is free again.

@@ -151,7 +151,7 @@ TEST(frame_reserve_hands_out_and_gives_back) {
   CHECK(reserve.take_block(Mobility::kUnmovable, pfn));
   handed_out += kBlockPages;
   CHECK(reserve.fetch_huge_pages(pool));
-  CHECK(reserve.take_huge_page(pfn));
+  CHECK(reserve.take_huge_page(kOrder2m, pfn));
   CHECK_EQ(pool.free(), uint64_t{5});
   reserve.give_back(frames, pool);
   CHECK_EQ(pool.free(), uint64_t{7});
@@ -160,7 +160,7 @@ TEST(frame_reserve_hands_out_and_gives_back) {
   CHECK_EQ(frames.count_free().value, (kBlocks - 8) * kBlockPages - used - handed_out);
   CHECK(!reserve.take_page(Mobility::kUnmovable, pfn));
   CHECK(!reserve.take_block(Mobility::kUnmovable, pfn));
-  CHECK(!reserve.take_huge_page(pfn));
+  CHECK(!reserve.take_huge_page(kOrder2m, pfn));
 }
 
 TEST(frame_reserve_takes_the_other_class_last) {
