@@ -45,7 +45,7 @@ export async function runStream(backend: Backend, source: OpSource, options: Run
 
   let done = 0;
   const batches = new Batches(() => backend, options.vcpus ?? 1, signal, largest);
-  for (const chunk of source.chunks()) {
+  for await (const chunk of source.chunksAhead?.() ?? source.chunks()) {
     const { stream, start } = chunk;
     const chunkEnd = start + stream.length;
     while (done < chunkEnd && signal?.aborted !== true) {

@@ -21,6 +21,8 @@ export interface OpSource {
   readonly timed?: boolean;
   /** Every op, in order, from the first; each call goes through the same ops. */
   chunks(): Iterable<OpChunk>;
+  /** The same, each chunk fetched while the one before it is used, where there is something to fetch. */
+  chunksAhead?(): AsyncIterable<OpChunk>;
 }
 
 /** All ops of a source as one stream in memory; a stream is itself. @throws RangeError beyond MAX_RECORDS. */

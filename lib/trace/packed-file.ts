@@ -5,7 +5,7 @@
  * The whole file is checked when it is opened. Afterwards every record is checked again as it is read, for the engine's
  * sake, and a file that was changed in between is an error.
  */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, type Stats } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { checkFooter, checkTimes, type PackedHeader, readHeader, trailingBytes } from '../ops/packed-frame.js';
 import { FOOTER_BYTES, HEADER_BYTES } from '../ops/packed-layout.js';
@@ -83,31 +83,56 @@ export class PackedFile implements OpSource {
   }
 
   *chunks(): Generator<OpChunk> {
-    const records = new OpRecords(Math.min(CHUNK_RECORDS, Math.max(1, this.length)));
-    const stream = new OpStream(records);
-    const times = this.timed ? new Float64Array(CHUNK_RECORDS) : null;
+    const buffer = new ChunkBuffer(this);
     let file: number | undefined;
     try {
       file = openSync(this.#path, 'r');
-      this.#checkUnchanged(file);
-      for (let start = 0; start < this.length; start += records.length) {
-        records.length = Math.min(CHUNK_RECORDS, this.length - start);
-        this.#fill(file, records.bytes.subarray(0, records.length * RECORD_BYTES), recordsAt(start));
-        const bad = this.#scanner.check(records);
-        if (bad !== undefined) throw changed(this.#path);
-        if (times !== null) {
-          const bytes = new Uint8Array(times.buffer, 0, records.length * TIME_BYTES);
-          this.#fill(file, bytes, recordsAt(this.length) + start * TIME_BYTES);
-        }
-        stream.times = times;
-        yield { stream, start };
+      this.#checkUnchanged(fstatSync(file));
+      for (let start = 0; start < this.length; start += CHUNK_RECORDS) {
+        for (const { bytes, from } of buffer.parts(start)) this.#fill(file, bytes, from);
+        yield this.#checked(buffer, start);
       }
-      this.#checkUnchanged(file);
+      this.#checkUnchanged(fstatSync(file));
     } catch (error) {
       throw readable(this.#path, error);
     } finally {
       if (file !== undefined) closeSync(file);
     }
+  }
+
+  async *chunksAhead(): AsyncGenerator<OpChunk> {
+    const buffers = [new ChunkBuffer(this), new ChunkBuffer(this)] as const;
+    let file: FileHandle | undefined;
+    let next: Promise<unknown> = Promise.resolve();
+    try {
+      file = await open(this.#path, 'r');
+      const source = file;
+      this.#checkUnchanged(await file.stat());
+      const fetch = (start: number, buffer: ChunkBuffer): Promise<unknown> =>
+        Promise.all(buffer.parts(start).map(({ bytes, from }) => filled(source, this.#path, bytes, from)));
+      if (this.length > 0) next = fetch(0, buffers[0]);
+      for (let start = 0, turn = 0; start < this.length; start += CHUNK_RECORDS, turn += 1) {
+        await next;
+        const after = start + CHUNK_RECORDS;
+        next = after < this.length ? fetch(after, buffers[(turn + 1) % 2] as ChunkBuffer) : Promise.resolve();
+        // Told when its turn comes, not as a rejection that nobody waits for.
+        next.catch(() => {});
+        yield this.#checked(buffers[turn % 2] as ChunkBuffer, start);
+      }
+      this.#checkUnchanged(await file.stat());
+    } catch (error) {
+      throw readable(this.#path, error);
+    } finally {
+      // A buffer is perhaps being read into: nobody may close the file before.
+      await next.catch(() => {});
+      await file?.close();
+    }
+  }
+
+  /** What was read from record `start` on, if it is what it was. */
+  #checked({ stream, records }: ChunkBuffer, start: number): OpChunk {
+    if (this.#scanner.check(records) !== undefined) throw changed(this.#path);
+    return { stream, start };
   }
 
   #fill(file: number, into: Uint8Array, from: number): void {
@@ -118,11 +143,39 @@ export class PackedFile implements OpSource {
     }
   }
 
-  #checkUnchanged(file: number): void {
-    const now = fstatSync(file);
+  #checkUnchanged(now: Stats): void {
     for (const what of ['dev', 'ino', 'size', 'mtimeMs', 'ctimeMs'] as const) {
       if (now[what] !== this.#identity[what]) throw changed(this.#path);
     }
+  }
+}
+
+/** Where a chunk of a file is read into: its records and, where the file has them, their times. */
+class ChunkBuffer {
+  readonly records: OpRecords;
+  readonly stream: OpStream;
+  readonly #times: Float64Array | null;
+  readonly #file: PackedFile;
+
+  constructor(file: PackedFile) {
+    this.#file = file;
+    const room = Math.min(CHUNK_RECORDS, Math.max(1, file.length));
+    this.records = new OpRecords(room);
+    this.stream = new OpStream(this.records);
+    this.#times = file.timed ? new Float64Array(room) : null;
+    this.stream.times = this.#times;
+  }
+
+  /** Makes room for the chunk from record `start` on. @returns the bytes to fill, and where in the file they begin. */
+  parts(start: number): { bytes: Uint8Array; from: number }[] {
+    const count = Math.min(CHUNK_RECORDS, this.#file.length - start);
+    this.records.length = count;
+    const parts = [{ bytes: this.records.bytes.subarray(0, count * RECORD_BYTES), from: recordsAt(start) }];
+    if (this.#times !== null) {
+      const from = recordsAt(this.#file.length) + start * TIME_BYTES;
+      parts.push({ bytes: new Uint8Array(this.#times.buffer, 0, count * TIME_BYTES), from });
+    }
+    return parts;
   }
 }
 
