@@ -26,6 +26,7 @@ interface Addon {
   close(handle: number): void;
   mailbox(handle: number): ArrayBuffer;
   step(handle: number): void;
+  stepper(handle: number): () => void;
   run(handle: number, records: Uint8Array, first: number, count: number, outcomes: Uint8Array | null): void;
   runUntilLong(handle: number, records: Uint8Array, first: number, count: number, outcomes: Uint8Array | null): number;
   runAsync(
@@ -94,6 +95,10 @@ class NativeBackend implements Backend {
       record: new Uint8Array(memory, 0, RECORD_BYTES),
       outcome: new Uint8Array(memory, RECORD_BYTES, OUTCOME_BYTES),
       step: () => addon.step(handle),
+      own: {
+        record: new Uint8Array(memory, RECORD_BYTES + OUTCOME_BYTES, RECORD_BYTES),
+        step: addon.stepper(handle),
+      },
     };
     if (options.latency) addon.latencyStart(handle, LATENCY_EVERY);
     abandoned.register(this, { addon, handle: this.#handle }, this);

@@ -2,20 +2,41 @@
  * Ops one at a time at the price of a call: for loops whose next op depends on the last one's outcome. Fields go straight
  * into the record the engine reads, and no object is made, neither for the op nor for its outcome.
  *
- * Invariant: the engine sees only records that `isLegalRecord` accepts.
+ * What is as it was in the step before is neither looked at nor written again: in such loops that is nearly everything but
+ * the address.
+ *
+ * Invariants: the engine sees only records that `isLegalRecord` accepts; the record holds the fields of the latest step
+ * that was accepted, or none is said to be known.
  */
 import { type Outcome, OutcomeRecords } from '../ops/outcomes.js';
 import { shown } from '../ops/problems.js';
-import { explainRecord, isLegalRecord } from '../ops/record-check.js';
+import { addressBounds, explainRecord, isLegalRecord } from '../ops/record-check.js';
 import { OpRecords } from '../ops/records.js';
+import { RECORD_BYTES } from '../spec/ops.js';
 import { argumentError } from './arguments.js';
 import type { Mailbox } from './backend.js';
 
+/** No kind of op. */
+const UNKNOWN = -1;
+/** Position of a record's address among its doubles. */
+const ADDRESS = 2;
+
 export class Stepper {
   readonly #idle: () => Mailbox;
+  readonly #run: () => void;
   readonly #record: OpRecords;
+  /** The quantities of the record, at their places in it. */
+  readonly #quantities: Float64Array;
   readonly #outcome: OutcomeRecords;
-  #stepped = false;
+  readonly #address = { least: 0, most: -1 };
+  #kind = UNKNOWN;
+  #flags = 0;
+  #vcpu = 0;
+  #vm = 0;
+  #gmem = 0;
+  #arg = 0;
+  #size = 0;
+  #extra = 0;
 
   /**
    * @internal Use `engine.stepper()`.
@@ -23,8 +44,11 @@ export class Stepper {
    */
   constructor(idle: () => Mailbox) {
     this.#idle = idle;
-    const { record, outcome } = idle();
-    this.#record = OpRecords.over(record);
+    const { own, outcome } = idle();
+    this.#run = own.step;
+    this.#record = OpRecords.over(own.record);
+    const { buffer, byteOffset } = own.record;
+    this.#quantities = new Float64Array(buffer, byteOffset, RECORD_BYTES / 8);
     this.#outcome = new OutcomeRecords(1, outcome);
   }
 
@@ -45,15 +69,56 @@ export class Stepper {
     size: number,
     extra: number,
   ): number {
-    const mailbox = this.#idle();
+    this.#idle();
+    if (
+      kind === this.#kind &&
+      flags === this.#flags &&
+      vcpu === this.#vcpu &&
+      vm === this.#vm &&
+      gmem === this.#gmem &&
+      arg === this.#arg &&
+      size === this.#size &&
+      extra === this.#extra &&
+      Number.isSafeInteger(address) &&
+      address >= this.#address.least &&
+      address <= this.#address.most
+    ) {
+      this.#quantities[ADDRESS] = address;
+    } else {
+      this.#take(kind, flags, vcpu, vm, gmem, arg, address, size, extra);
+    }
+    this.#run();
+    return this.#outcome.errno(0);
+  }
+
+  /** Checks all of a record and remembers it. */
+  #take(
+    kind: number,
+    flags: number,
+    vcpu: number,
+    vm: number,
+    gmem: number,
+    arg: number,
+    address: number,
+    size: number,
+    extra: number,
+  ): void {
     if (!isLegalRecord(kind, flags, vcpu, vm, gmem, arg, address, size, extra)) {
       throw argumentError(explainRecord({ kind, flags, vcpu, vm, gmem, arg, address, size, extra }));
     }
     this.#record.length = 0;
     this.#record.append(kind, flags, vcpu, vm, gmem, arg, address, size, extra);
-    mailbox.step();
-    this.#stepped = true;
-    return this.#outcome.errno(0);
+    const [least, most] = addressBounds(kind);
+    this.#address.least = least;
+    this.#address.most = most;
+    this.#kind = kind;
+    this.#flags = flags;
+    this.#vcpu = vcpu;
+    this.#vm = vm;
+    this.#gmem = gmem;
+    this.#arg = arg;
+    this.#size = size;
+    this.#extra = extra;
   }
 
   /** Value of this engine's last single op, by its position in `OUTCOME_VALUES`; `undefined` when it is not part of it. */
@@ -66,7 +131,7 @@ export class Stepper {
 
   /** The outcome of this engine's last single op as a plain object, as `apply` gives it. @throws GmemError `ERR_GMEM_ARGUMENT` before the first step. */
   outcome(): Outcome {
-    if (!this.#stepped) throw argumentError('outcome: no op was stepped yet');
+    if (this.#kind === UNKNOWN) throw argumentError('outcome: no op was stepped yet');
     return this.#outcome.decode(0, this.#record.opName(0));
   }
 }

@@ -83,6 +83,11 @@ export function recordRules(): RecordRule[] {
   }));
 }
 
+/** Least and most address of the ops of a kind there is, bytes. */
+export function addressBounds(kind: number): readonly [least: number, most: number] {
+  return [quantity.address.min[kind] as number, quantity.address.max[kind] as number];
+}
+
 /** Whether these fields, straight from a caller, make a record that an encoder can have made. */
 export function isLegalRecord(
   kind: number,

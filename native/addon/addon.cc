@@ -11,13 +11,12 @@
 #include "addon/kvm.h"
 #include "addon/records.h"
 #include "addon/sessions.h"
+#include "addon/stepping.h"
 #include "core/engine.h"
 
 namespace gmem::addon {
 
 namespace {
-
-constexpr char kBusy[] = "the engine is busy: a run of its own threads is under way";
 
 struct Instance {
   Sessions sessions;
@@ -65,13 +64,16 @@ Napi::Value create(const Napi::CallbackInfo& info) {
 // close(handle). Closing what is closed does nothing.
 void close(const Napi::CallbackInfo& info) { info.Env().GetInstanceData<Instance>()->sessions.close(id_at(info, 0)); }
 
-// mailbox(handle): ArrayBuffer of one op record followed by one outcome record.
+// mailbox(handle): ArrayBuffer of one op record, one outcome record, and one op record for steps.
 Napi::Value mailbox(const Napi::CallbackInfo& info) {
   const auto keep = new std::shared_ptr<Session::Mailbox>(session_at(info, 0).mailbox);
   return Napi::ArrayBuffer::New(
       info.Env(), keep->get(), sizeof(Session::Mailbox),
       [](Napi::Env, void*, std::shared_ptr<Session::Mailbox>* kept) { delete kept; }, keep);
 }
+
+// stepper(handle): function that runs the record for steps (stepping.h)
+Napi::Value stepper(const Napi::CallbackInfo& info) { return step_function(info.Env(), session_at(info, 0)); }
 
 // step(handle): runs the op in the mailbox. Raw Node-API, because this call is measured in nanoseconds.
 napi_value step(napi_env env, napi_callback_info info) {
@@ -269,6 +271,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("create", Napi::Function::New(env, create, "create"));
   exports.Set("close", Napi::Function::New(env, close, "close"));
   exports.Set("mailbox", Napi::Function::New(env, mailbox, "mailbox"));
+  exports.Set("stepper", Napi::Function::New(env, stepper, "stepper"));
   exports.Set("run", Napi::Function::New(env, run, "run"));
   exports.Set("runUntilLong", Napi::Function::New(env, run_until_long, "runUntilLong"));
   exports.Set("runAsync", Napi::Function::New(env, run_async, "runAsync"));

@@ -12,17 +12,22 @@
 
 namespace gmem::addon {
 
-// One engine and the mailbox for single ops: an op record, then its outcome.
+inline constexpr char kBusy[] = "the engine is busy: a run of its own threads is under way";
+
+// One engine and the mailbox for single ops: an op record, its outcome, and an op record for steps alone.
 struct Session {
   struct Mailbox {
     spec::OpRecord op;
     spec::OutcomeRecord outcome;
+    spec::OpRecord step;
   };
 
-  explicit Session(const EngineOptions& options) : engine(options), mailbox(std::make_shared<Mailbox>()) {}
+  explicit Session(const EngineOptions& options)
+      : engine(options), mailbox(std::make_shared<Mailbox>()), self(std::make_shared<Session*>(this)) {}
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
   ~Session() {
+    *self = nullptr;
     if (run) run->finish();
   }
 
@@ -32,6 +37,7 @@ struct Session {
   Engine engine;
   std::shared_ptr<AsyncRun> run;            // the latest
   std::shared_ptr<Mailbox> mailbox;         // outlives the engine while JavaScript holds the buffer
+  std::shared_ptr<Session*> self;           // for functions bound to this engine: nullptr once it is gone
   std::unique_ptr<LatencySampler> latency;  // only where ops of batches are to be timed
 };
 
