@@ -118,11 +118,20 @@ class Engine {
   // vCPU threads.
   double named_bytes(const spec::OpRecord& op) const;
   struct Epoch;
+  // What lanes may take in an epoch without looking at each other.
+  struct Supply {
+    bool by_blocks = false;
+    bool any = true;      // no allocation need be refused
+    uint64_t blocks = 0;  // of buddy memory, whole free ones
+    uint64_t budget = 0;
+  };
+  Supply supply() const;
+  Epoch glance(const spec::OpRecord* ops, uint64_t first, uint64_t count, Outcome* outcomes) const;
   Epoch survey(const spec::OpRecord* ops, uint64_t first, uint64_t count, Outcome* outcomes) const;
   uint64_t absent_pages() const;
   uint32_t reserve_at_once() const;
   uint64_t run_share(Lane& lane, const Epoch& epoch, uint64_t& ran);
-  uint64_t run_beside(const Epoch& epoch);
+  uint64_t run_beside(Epoch& epoch);
   uint64_t run_alone(const spec::OpRecord* ops, uint64_t first, uint64_t end, Outcome* outcomes);
   ShardedLock* exclusive_lock(const spec::OpRecord& op);
   void settle();
@@ -171,20 +180,27 @@ class Engine {
 
   // Sections 6 and 16: folios, prepare, leaves.
   Errno op_fault(Lane& lane, const spec::OpRecord& op, Outcome& out);
+  // kBeside: other lanes run beside this one (lane.locks); what is alone has no trace of locks in its code.
+  template <bool kBeside>
   Errno fault_op(Lane& lane, const spec::OpRecord& op, Vm& vm, Slot* slot, Gfn gfn, Outcome& out);
   Errno fault_op_beside(Lane& lane, const spec::OpRecord& op, Vm& vm, Slot* slot, Gfn gfn, Outcome& out);
   Errno fault(Lane& lane, Vm& vm, Slot* slot, Gfn gfn, bool to_private, bool map, Mapping& mapping);
   Errno fault_gmem(Lane& lane, Slot& slot, Gfn gfn, bool to_private, bool map, Mapping& mapping);
+  template <bool kBeside>
   Errno fault_at(Lane& lane, Vm& vm, Slot* slot, Gfn gfn, bool to_private, bool map, Mapping& mapping);
+  template <bool kBeside>
   Errno fault_unmapped(Lane& lane, Slot& slot, Gfn gfn, bool to_private, bool map, Mapping& mapping);
+  template <bool kBeside>
   bool fault_fresh(Lane& lane, const Slot& slot, Index index, bool assign, Mapping& mapping) {
     const bool untouched = slot.file->pages.word(index.block()).untouched();
     if (untouched && hugepages_now_ != spec::Hugepages::kOff) {
-      return fresh_blocks_ && fault_fresh_block(lane, slot, index, assign, mapping);
+      return fresh_blocks_ && fault_fresh_block<kBeside>(lane, slot, index, assign, mapping);
     }
-    return fresh_pages_ && fault_fresh_page(lane, slot, index, assign, mapping);
+    return fresh_pages_ && fault_fresh_page<kBeside>(lane, slot, index, assign, mapping);
   }
+  template <bool kBeside>
   bool fault_fresh_block(Lane& lane, const Slot& slot, Index index, bool assign, Mapping& mapping);
+  template <bool kBeside>
   bool fault_fresh_page(Lane& lane, const Slot& slot, Index index, bool assign, Mapping& mapping);
   Errno fault_copy(Lane& lane, Slot& slot, Gfn gfn, bool map, Mapping& mapping);
   bool served_from_gmem(const File& file, bool to_private) const { return to_private || file.mmap || in_place_; }
@@ -197,8 +213,12 @@ class Engine {
     return file.pages.find(index, pfn) || add_folio(lane, file, index, pfn, early);
   }
   bool add_folio(Lane& lane, File& file, Index index, Pfn& pfn, bool early);
-  // The aligned range of indexes that may be one folio, by number: what a lane locks.
-  uint64_t folio_range(Index index) const { return index.value >> std::max(huge_order_, kOrder2m); }
+  // The aligned range of indexes that a lane locks at once, by number: at least what may be one folio, and where folios
+  // are of 2M several of them, so that a walk does not take a lock an op.
+  uint64_t lock_range(Index index) const {
+    constexpr uint32_t kSeveral = kOrder2m + 3;
+    return index.value >> (huge_order_ == kOrder4k ? kOrder2m : std::max(huge_order_, kSeveral));
+  }
   ShardedLock* scheme_lock(const File& file) const;
   bool take_page(Lane& lane, Mobility mobility, Pfn& pfn) {
     return lane.locks == nullptr ? frames_.take_page(mobility, pfn) : take_page_beside(lane, mobility, pfn);

@@ -16,7 +16,7 @@ Engine::Errno Engine::access_page(Lane& lane, BlockLock& block, Vm& vm, Gfn gfn,
   if (slot != nullptr) {
     File& file = *slot->file;
     const Index index = slot->index_of(gfn);
-    block.hold(file, folio_range(index));
+    block.hold(file, lock_range(index));
     if (file.pages.leaf_order(index) >= 0) {
       const PageMap& map = served_from_gmem(file, to_private) ? file.pages : *file.copies;
       mapping.pfn = map.pfn(index);
@@ -46,7 +46,7 @@ Engine::Errno Engine::op_touch(Lane& lane, const spec::OpRecord& op, Outcome& ou
     if ((number & (kPagesBetweenLooks - 1)) == 0 && lane.interrupted()) return spec::kOk;
     const Gfn gfn{static_cast<uint64_t>(number)};
     Slot* slot = lane.slot_at(*vm, gfn);
-    if (slot != nullptr) block.hold(*slot->file, folio_range(slot->index_of(gfn)));
+    if (slot != nullptr) block.hold(*slot->file, lock_range(slot->index_of(gfn)));
     if (slot != nullptr && slot->file->pages.leaf_order(slot->index_of(gfn)) >= 0) continue;
     Mapping mapping;
     const Errno error = fault(lane, *vm, slot, gfn, is_private(*vm, slot, gfn), true, mapping);

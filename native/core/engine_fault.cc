@@ -71,6 +71,7 @@ uint32_t Engine::mapping_order(const Slot& slot, const PageMap& pages, Index ind
   return spec::kOk;
 }
 
+template <bool kBeside>
 inline Engine::Errno Engine::fault_at(Lane& lane, Vm& vm, Slot* slot, Gfn gfn, bool to_private, bool map,
                                       Mapping& mapping) {
   if (is_private(vm, slot, gfn) != to_private) {
@@ -88,19 +89,21 @@ inline Engine::Errno Engine::fault_at(Lane& lane, Vm& vm, Slot* slot, Gfn gfn, b
       mapping.level = mapping.order;
       return spec::kOk;
     }
-    return fault_unmapped(lane, *slot, gfn, to_private, map, mapping);
+    return fault_unmapped<kBeside>(lane, *slot, gfn, to_private, map, mapping);
   }
   return fault_copy(lane, *slot, gfn, map, mapping);
 }
 
 Engine::Errno Engine::fault(Lane& lane, Vm& vm, Slot* slot, Gfn gfn, bool to_private, bool map, Mapping& mapping) {
-  return fault_at(lane, vm, slot, gfn, to_private, map, mapping);
+  return lane.locks == nullptr ? fault_at<false>(lane, vm, slot, gfn, to_private, map, mapping)
+                               : fault_at<true>(lane, vm, slot, gfn, to_private, map, mapping);
 }
 
+template <bool kBeside>
 inline Engine::Errno Engine::fault_op(Lane& lane, const spec::OpRecord& op, Vm& vm, Slot* slot, Gfn gfn, Outcome& out) {
   Mapping mapping;
-  const Errno error =
-      fault_at(lane, vm, slot, gfn, (op.flags & spec::kFlagPrivate) != 0, (op.flags & spec::kFlagNoMap) == 0, mapping);
+  const Errno error = fault_at<kBeside>(lane, vm, slot, gfn, (op.flags & spec::kFlagPrivate) != 0,
+                                        (op.flags & spec::kFlagNoMap) == 0, mapping);
   set_exit(out, mapping.exit);
   if (error != spec::kOk || mapping.exit == spec::Exit::kMmio) return error;
   static_assert(spec::kFaultPfn == 0 && spec::kFaultOrder == 1 && spec::kFaultLevel == 2);
@@ -111,8 +114,8 @@ inline Engine::Errno Engine::fault_op(Lane& lane, const spec::OpRecord& op, Vm& 
 [[gnu::noinline]] Engine::Errno Engine::fault_op_beside(Lane& lane, const spec::OpRecord& op, Vm& vm, Slot* slot,
                                                         Gfn gfn, Outcome& out) {
   BlockLock block(lane);
-  if (slot != nullptr) block.hold(*slot->file, folio_range(slot->index_of(gfn)));
-  return fault_op(lane, op, vm, slot, gfn, out);
+  if (slot != nullptr) block.hold(*slot->file, lock_range(slot->index_of(gfn)));
+  return fault_op<true>(lane, op, vm, slot, gfn, out);
 }
 
 Engine::Errno Engine::op_fault(Lane& lane, const spec::OpRecord& op, Outcome& out) {
@@ -123,7 +126,7 @@ Engine::Errno Engine::op_fault(Lane& lane, const spec::OpRecord& op, Outcome& ou
   Slot* slot = lane.slot_at(*vm, gfn);
   if (lane.locks != nullptr) [[unlikely]]
     return fault_op_beside(lane, op, *vm, slot, gfn, out);
-  return fault_op(lane, op, *vm, slot, gfn, out);
+  return fault_op<false>(lane, op, *vm, slot, gfn, out);
 }
 
 }  // namespace gmem

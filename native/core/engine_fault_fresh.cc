@@ -9,6 +9,7 @@ namespace gmem {
 using spec::Counter;
 
 // A 2M folio for a block nothing was ever in. REQUIRES: fresh_blocks_, `word` of the block is untouched.
+template <bool kBeside>
 inline bool Engine::fault_fresh_block(Lane& lane, const Slot& slot, Index index, bool assign, Mapping& mapping) {
   File& file = *slot.file;
   const uint64_t block = index.block();
@@ -17,7 +18,10 @@ inline bool Engine::fault_fresh_block(Lane& lane, const Slot& slot, Index index,
     return false;
   }
   Pfn first;
-  if (!take_block(lane, Mobility::kUnmovable, first)) return false;
+  if (!(kBeside ? take_block_beside(lane, Mobility::kUnmovable, first)
+                : frames_.take_block(Mobility::kUnmovable, first))) {
+    return false;
+  }
   BlockWord& word = file.pages.change(block);
   word.set_run(BlockWord::Held::k2m, first.block());
   lane.count(Counter::kFoliosAllocated2m);
@@ -38,6 +42,7 @@ inline bool Engine::fault_fresh_block(Lane& lane, const Slot& slot, Index index,
 }
 
 // A 4K folio for a page of a block that no run holds. REQUIRES: fresh_pages_.
+template <bool kBeside>
 inline bool Engine::fault_fresh_page(Lane& lane, const Slot& slot, Index index, bool assign, Mapping& mapping) {
   File& file = *slot.file;
   const uint64_t block = index.block();
@@ -46,19 +51,21 @@ inline bool Engine::fault_fresh_page(Lane& lane, const Slot& slot, Index index, 
   if (file.pages.present(index)) return false;
   if (hugepages_now_ != spec::Hugepages::kOff && file.pages.block_empty(block)) return false;
   Pfn pfn;
-  if (!take_page(lane, Mobility::kUnmovable, pfn)) return false;
+  if (!(kBeside ? take_page_beside(lane, Mobility::kUnmovable, pfn) : frames_.take_page(Mobility::kUnmovable, pfn))) {
+    return false;
+  }
   PageLines& lines = file.pages.lines();
   const uint32_t line = file.pages.open_line(block);
   lines.insert(line, index.in_block(), pfn);
   lane.count(Counter::kFoliosAllocated4k);
   lane.hold(1);
   if (assign) {
-    const RmpLock rmp(lane, pfn);
+    const RmpLock rmp(lane, pfn, !kBeside);
     if (rmp_.make_private_4k(pfn, slot.gfn_of(index), asid_of(file.vm)) != RmpCode::kOk) return false;
     lane.count(Counter::kPrepares);
     lane.count(Counter::kRmpupdate4k);
   }
-  if (arena_.enabled()) arena_.clear_page(pfn, lane.locks != nullptr);
+  if (arena_.enabled()) arena_.clear_page(pfn, kBeside);
   lines.marked(line).set(index.in_block());
   lines.leaves(line).set(index.in_block());
   lane.count(Counter::kPagesCleared);
@@ -69,15 +76,19 @@ inline bool Engine::fault_fresh_page(Lane& lane, const Slot& slot, Index index, 
 }
 
 // The first fault of a page that no leaf covers, or a fault that is not that simple.
+template <bool kBeside>
 [[gnu::noinline]] Engine::Errno Engine::fault_unmapped(Lane& lane, Slot& slot, Gfn gfn, bool to_private, bool map,
                                                        Mapping& mapping) {
   if (map && slot.file->open) {
-    const SchemeLock scheme(lane, lane.locks != nullptr ? scheme_lock(*slot.file) : nullptr);
-    if (fault_fresh(lane, slot, slot.index_of(gfn), snp_ && to_private, mapping)) return spec::kOk;
+    const SchemeLock scheme(lane, kBeside ? scheme_lock(*slot.file) : nullptr);
+    if (fault_fresh<kBeside>(lane, slot, slot.index_of(gfn), snp_ && to_private, mapping)) return spec::kOk;
   }
-  if (lane.stop != Lane::Stop::kNo) [[unlikely]]
+  if (kBeside && lane.stop != Lane::Stop::kNo) [[unlikely]]
     return spec::kENOMEM;
   return fault_gmem(lane, slot, gfn, to_private, map, mapping);
 }
+
+template Engine::Errno Engine::fault_unmapped<false>(Lane&, Slot&, Gfn, bool, bool, Mapping&);
+template Engine::Errno Engine::fault_unmapped<true>(Lane&, Slot&, Gfn, bool, bool, Mapping&);
 
 }  // namespace gmem

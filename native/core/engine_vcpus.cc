@@ -20,6 +20,8 @@ constexpr uint64_t kLeastAllocating = 1024;
 constexpr uint64_t kMostBeside = uint64_t{1} << 16;
 // Ops alone between two looks at the outside.
 constexpr uint64_t kAloneAtOnce = 1024;
+// Shorter ones are looked through: there is something scarce that ends them.
+constexpr uint64_t kLeastOpen = 4096;
 constexpr uint64_t kUnlimited = ~uint64_t{0};
 
 constexpr uint64_t bit_of(OpKind kind) { return uint64_t{1} << static_cast<uint32_t>(kind); }
@@ -39,6 +41,10 @@ uint64_t pages_of(const spec::OpRecord& op) {
   if (size <= 0) return 0;
   return static_cast<uint64_t>(((address + size - 1) >> kPageShift) - (address >> kPageShift) + 1);
 }
+
+// An op that reaches two pages at the most.
+constexpr uint64_t kMostOfSmall = 2;
+bool small(const spec::OpRecord& op) { return of_a_vcpu(op) && op.size <= static_cast<double>(kPageBytes); }
 
 // Blocks of 2M that many pages in a row may reach.
 uint64_t blocks_of(uint64_t pages) { return pages <= 1 ? pages : (pages - 2) / kBlockPages + 2; }
@@ -68,31 +74,63 @@ struct Engine::Epoch {
   Outcome* outcomes;  // of the same numbers, or nullptr
   uint64_t first;
   uint64_t end;
+  bool open = false;  // it ends at the first op that is not small, wherever that is: each lane finds it
   bool may_allocate = true;
   bool may_write = true;
   bool worth_it = false;
 };
 
+// Where memory is plentiful nobody has to look ahead: an epoch of so many small ops cannot need more than there is. It
+// then ends where the lanes find that it does. Not worth it: somebody has to look after all (survey).
+Engine::Epoch Engine::glance(const spec::OpRecord* ops, uint64_t first, uint64_t count, Outcome* outcomes) const {
+  Epoch epoch{ops, outcomes, first, first, true};
+  const Supply have = supply();
+  const uint64_t room = arena_.enabled() ? arena_.room_pages() : kUnlimited;
+  const uint64_t most = std::min(
+      {count - first, kMostBeside, deferred_.ops_until_due(ops_run_), have.budget / kMostOfSmall, room / kMostOfSmall});
+  if (!have.any || most < std::min(count - first, kLeastOpen)) return epoch;
+  const Share share(static_cast<uint32_t>(vcpus_->lanes.size()));
+  const uint32_t lane_of_first = share.of(ops[first]);
+  bool several = false;
+  for (uint64_t at = first; at < first + kLeastBeside; ++at) {
+    if (at >= first + most || !small(ops[at])) return epoch;
+    several = several || share.of(ops[at]) != lane_of_first;
+  }
+  epoch.end = first + most;
+  epoch.worth_it = several;
+  return epoch;
+}
+
+// What an epoch may take: units are blocks where a fault may take a whole one, else pages.
+Engine::Supply Engine::supply() const {
+  Supply supply;
+  supply.by_blocks =
+      hugepages_now_ != spec::Hugepages::kOff || (!in_place_ && knobs_.shared_order == spec::SharedOrder::kThp);
+  const uint64_t slack = vcpus_->lanes.size() * FrameReserve::most_blocks(reserve_at_once());
+  const uint64_t blocks = supply.by_blocks ? frames_.free_blocks(kMostOfSmall * kMostBeside + slack)
+                                           : (frames_.total() - frames_.used()).value >> kBlockShift;
+  supply.blocks = blocks > slack ? blocks - slack : 0;
+  supply.budget = supply.by_blocks ? supply.blocks : supply.blocks << kBlockShift;
+  if (knobs_.source == spec::Source::kPool) {
+    // Reserved by the file that will want it.
+    supply.any = pool_.free() >= pool_.reserved();
+    supply.budget = kUnlimited;
+  }
+  return supply;
+}
+
 // Looks ahead from op `first`, which is of a vCPU: how far the epoch goes, and whether its allocations and writes are
 // certain not to be refused whatever the order. Where they are not, who is refused would depend on who comes first:
 // whatever needs a frame, or a new page of contents, then waits to be alone.
 Engine::Epoch Engine::survey(const spec::OpRecord* ops, uint64_t first, uint64_t count, Outcome* outcomes) const {
-  const auto threads = static_cast<uint32_t>(vcpus_->lanes.size());
-  const uint64_t slack = threads * FrameReserve::most_blocks(reserve_at_once());
-  const bool pooled = knobs_.source == spec::Source::kPool;
-  // A fault may take a whole block; else frames, as many as it reaches pages.
-  const bool by_blocks =
-      hugepages_now_ != spec::Hugepages::kOff || (!in_place_ && knobs_.shared_order == spec::SharedOrder::kThp);
-  const uint64_t supply =
-      by_blocks ? frames_.free_blocks(kMostBeside + slack) : (frames_.total() - frames_.used()).value >> kBlockShift;
-  const uint64_t left = supply > slack ? supply - slack : 0;
-  uint64_t budget = by_blocks ? left : left << kBlockShift;
+  const Supply have = supply();
+  uint64_t budget = have.budget;
 
   Epoch epoch{ops, outcomes, first, first};
   bool looked_at_files = false;
-  if (pooled) epoch.may_allocate = pool_.free() >= pool_.reserved();
+  epoch.may_allocate = have.any;
   const uint64_t room = arena_.enabled() ? arena_.room_pages() : kUnlimited;
-  const Share share(threads);
+  const Share share(static_cast<uint32_t>(vcpus_->lanes.size()));
   // A merge that was put off comes after its op, and so between epochs.
   const uint64_t most = std::min(count, first + std::min(kMostBeside, deferred_.ops_until_due(ops_run_)));
   uint64_t needed = 0;
@@ -106,11 +144,11 @@ Engine::Epoch Engine::survey(const spec::OpRecord* ops, uint64_t first, uint64_t
       ++needed;
     } else {
       pages = pages_of(ops[at]);
-      needed += by_blocks ? blocks_of(pages) : pages;
+      needed += have.by_blocks ? blocks_of(pages) : pages;
     }
-    if (!pooled && epoch.may_allocate && needed > budget) [[unlikely]] {
+    if (epoch.may_allocate && needed > budget) [[unlikely]] {
       // Ops may reach a page often; it is added once.
-      if (!looked_at_files && absent_pages() >> kBlockShift < left) {
+      if (!looked_at_files && absent_pages() >> kBlockShift < have.blocks) {
         budget = kUnlimited;
       } else if (at - first >= kLeastAllocating) {
         break;
@@ -150,6 +188,7 @@ uint64_t Engine::run_share(Lane& lane, const Epoch& epoch, uint64_t& ran) {
   const bool kept = epoch.outcomes != nullptr;
   Outcome scratch{};
   for (uint64_t i = epoch.first; i < epoch.end; ++i) {
+    if (epoch.open && !small(epoch.ops[i])) return i;
     if (share.of(epoch.ops[i]) != lane.number) continue;
     if (lane.interrupted()) return i;
     run_one(lane, epoch.ops[i], kept ? epoch.outcomes[i] : scratch, kept);
@@ -159,9 +198,9 @@ uint64_t Engine::run_share(Lane& lane, const Epoch& epoch, uint64_t& ran) {
   return epoch.end;
 }
 
-// Runs the lanes over the epoch, then, alone and in order, what a lane stalled at and what it had left. Returns ops
-// run.
-uint64_t Engine::run_beside(const Epoch& epoch) {
+// Runs the lanes over the epoch, whose end is known then, and then, alone and in order, what a lane stalled at and what
+// it had left. Returns ops run.
+uint64_t Engine::run_beside(Epoch& epoch) {
   struct alignas(kNoSharingBytes) Result {
     uint64_t stopped_at = 0;
     uint64_t ran = 0;
@@ -178,7 +217,9 @@ uint64_t Engine::run_beside(const Epoch& epoch) {
   page_lines_.share(true);
   rmp_.share(true);
   auto work = [&](uint32_t member) {
-    results[member].stopped_at = run_share(*vcpus.lanes[member], epoch, results[member].ran);
+    Lane& lane = *vcpus.lanes[member];
+    results[member].stopped_at = run_share(lane, epoch, results[member].ran);
+    lane.release_block();
   };
   vcpus.team.run(work);
   page_lines_.share(false);
@@ -186,6 +227,19 @@ uint64_t Engine::run_beside(const Epoch& epoch) {
 
   uint64_t ran = 0;
   uint64_t rest = epoch.end;
+  // A lane that was not stopped found the end; where all were, the last of them is it for now.
+  uint64_t found = epoch.first;
+  bool ended = false;
+  for (size_t i = 0; i < results.size(); ++i) {
+    const bool stopped = vcpus.lanes[i]->stop != Lane::Stop::kNo;
+    if (!stopped) {
+      found = results[i].stopped_at;
+      ended = true;
+    } else if (!ended) {
+      found = std::max(found, results[i].stopped_at + 1);
+    }
+  }
+  if (epoch.open) epoch.end = found;
   for (size_t i = 0; i < results.size(); ++i) {
     Lane& lane = *vcpus.lanes[i];
     lane.tell_reserved();
@@ -359,14 +413,15 @@ uint64_t Engine::run_on_vcpus(const spec::OpRecord* ops, uint64_t count_of_ops, 
     bool beside = false;
     if (threads > 1) {
       if (of_a_vcpu(ops[at])) {
-        const Epoch epoch = survey(ops, at, count_of_ops, outcomes);
-        end = epoch.end;
+        Epoch epoch = glance(ops, at, count_of_ops, outcomes);
+        if (!epoch.worth_it) epoch = survey(ops, at, count_of_ops, outcomes);
         beside = epoch.worth_it;
         if (beside) {
           const uint64_t done = run_beside(epoch);
           if (merges_later_) merge_deferred(done);
           ran += done;
         }
+        end = epoch.end;
       } else {
         uint64_t next = at + 1;
         while (next < end && !of_a_vcpu(ops[next])) ++next;

@@ -1,8 +1,8 @@
 // Which locks the path of a vCPU takes, and when. All of it does nothing on a lane that runs alone.
 //
 // Order, outermost first; nothing takes an outer lock under an inner one:
-//   block   the aligned range of indexes that may be one folio: its words, lines, folio, marks, leaves and contents.
-//           Stands for the folio lock and the lock of the page table together.
+//   block   an aligned range of indexes, at least what may be one folio: its words, lines, folios, marks, leaves and
+//           contents. Stands for the folio lock and the lock of the page table together.
 //   scheme  what the design's lock scheme (knob lock) takes shared around a fault: nothing but the folio lock (folio,
 //           mainline), the file's invalidate lock or a lock of its own (invalidate-*, dedicated), the same around the
 //           search for the folio only (pfn-only), the VM's mmu lock (mmu-read).
@@ -19,35 +19,26 @@
 
 namespace gmem {
 
-// The lock of one block, moved along as an op walks from block to block.
+// The lock of the block an op is at. A lane keeps it when the op is over, since its next one is mostly near: it lets go
+// when it moves on, when another lane waits, and at the end of its share. A lane holds one and waits for another only
+// with none in hand.
 class BlockLock {
  public:
   explicit BlockLock(Lane& lane) : lane_(lane) {}
-  BlockLock(const BlockLock&) = delete;
-  BlockLock& operator=(const BlockLock&) = delete;
-  ~BlockLock() {
-    if (lane_.locks != nullptr) release();
-  }
 
-  // `unit`: number of the range of indexes in the file.
+  // `unit`: number of the range of indexes in the file (Engine::lock_range).
   void hold(const File& file, uint64_t unit) {
     if (lane_.locks == nullptr) [[likely]]
       return;
-    SpinLock& wanted = lane_.locks->blocks.of(unit, file.serial);
-    if (&wanted == held_) return;
-    release();
-    wanted.lock(lane_.figures(LockKind::kBlock));
-    held_ = &wanted;
+    SpinLock& next = lane_.locks->blocks.of(unit, file.serial);
+    if (&next == lane_.held_block && !next.wanted()) return;
+    lane_.release_block();
+    next.lock(lane_.figures(LockKind::kBlock));
+    lane_.held_block = &next;
   }
 
  private:
-  void release() {
-    if (held_ != nullptr) held_->unlock();
-    held_ = nullptr;
-  }
-
   Lane& lane_;
-  SpinLock* held_ = nullptr;
 };
 
 class SchemeLock {

@@ -48,7 +48,8 @@ struct Lane {
   bool may_write = true;     // no write of this epoch can exceed the resident limit
   Stop stop = Stop::kNo;
   const std::atomic<bool>* abort = nullptr;
-  uint64_t written_pages = 0;  // frames of the arena that became resident
+  SpinLock* held_block = nullptr;  // kept from op to op (BlockLock)
+  uint64_t written_pages = 0;      // frames of the arena that became resident
   LockFigures lock_figures[kLockKinds];
   FrameReserve reserve;
   uint64_t reserved_total = 0;  // huge pages taken out of reservations, as far as told
@@ -72,6 +73,10 @@ struct Lane {
     } else {
       add_shared(tally, uint64_t{1});
     }
+  }
+  void release_block() {
+    if (held_block != nullptr) held_block->unlock();
+    held_block = nullptr;
   }
   // This cannot go on beside others. Always false, for the caller to return.
   bool stall() {

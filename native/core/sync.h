@@ -68,13 +68,23 @@ class SpinLock {
  public:
   bool try_lock() { return !held_.exchange(true, std::memory_order_acquire); }
   void lock(LockFigures& figures) {
-    if (!try_lock()) wait_until(figures, [this] { return !held_.load(std::memory_order_relaxed) && try_lock(); });
+    if (!try_lock()) {
+      wait_until(figures, [this] {
+        if (!wanted()) wanted_.store(true, std::memory_order_relaxed);
+        return !held_.load(std::memory_order_relaxed) && try_lock();
+      });
+      // Whoever else waits says so again.
+      wanted_.store(false, std::memory_order_relaxed);
+    }
     ++figures.acquisitions;
   }
   void unlock() { held_.store(false, std::memory_order_release); }
+  // Somebody waits, or did a moment ago: for a holder that could also do without.
+  bool wanted() const { return wanted_.load(std::memory_order_relaxed); }
 
  private:
   std::atomic<bool> held_{false};
+  std::atomic<bool> wanted_{false};
 };
 
 class SpinGuard {
@@ -111,8 +121,17 @@ class StripedLock {
   std::vector<Stripe> stripes_;
 };
 
+// Makes every other thread of this process that runs pass a full barrier, where the system can (sync.cc). False: it
+// cannot, and never will.
+bool can_fence_others();
+void fence_others();
+
 // A reader-writer lock whose readers do not meet: each lane has a slot of its own, and a writer looks at all of them.
-// Every acquisition by a reader is one exchange on memory nobody else writes to. Not recursive.
+//
+// Either a reader sees the writer or the writer sees the reader: both first say that they come, then look. What keeps a
+// reader's word before its look is the writer's business where the system allows it (fence_others): a reader then
+// writes and reads memory nobody else writes to, and never waits for its stores, of which a fault has many. A writer
+// pays microseconds. Not recursive.
 class ShardedLock {
  public:
   explicit ShardedLock(uint32_t lanes) : slots_(lanes) {}
@@ -125,12 +144,21 @@ class ShardedLock {
 
   void lock(LockFigures& figures) {
     bool taken = writer_.exchange(true, std::memory_order_seq_cst);
+    if (light_ && !taken) fence_others();
     if (taken || !empty()) {
       wait_until(figures, [&] {
-        if (taken) taken = writer_.exchange(true, std::memory_order_seq_cst);
+        if (taken) {
+          taken = writer_.exchange(true, std::memory_order_seq_cst);
+          if (light_ && !taken) fence_others();
+        }
         return !taken && empty();
       });
     }
+    ++figures.acquisitions;
+  }
+  // The same where no lane runs, and whoever started this thread's work knows it.
+  void lock_alone(LockFigures& figures) {
+    writer_.store(true, std::memory_order_relaxed);
     ++figures.acquisitions;
   }
   void unlock() { writer_.store(false, std::memory_order_release); }
@@ -140,11 +168,16 @@ class ShardedLock {
     std::atomic<bool> inside{false};
   };
 
-  // Either the reader sees the writer or the writer sees the reader: both first say that they come, then look.
   bool enter(uint32_t lane) {
-    slots_[lane].inside.exchange(true, std::memory_order_seq_cst);
+    std::atomic<bool>& inside = slots_[lane].inside;
+    if (light_) {
+      inside.store(true, std::memory_order_relaxed);
+      std::atomic_signal_fence(std::memory_order_seq_cst);
+    } else {
+      inside.exchange(true, std::memory_order_seq_cst);
+    }
     if (!writer_.load(std::memory_order_seq_cst)) return true;
-    slots_[lane].inside.store(false, std::memory_order_release);
+    inside.store(false, std::memory_order_release);
     return false;
   }
   bool empty() const {
@@ -155,14 +188,16 @@ class ShardedLock {
   }
 
   std::vector<Slot> slots_;
+  const bool light_ = can_fence_others();
   alignas(kNoSharingBytes) std::atomic<bool> writer_{false};
 };
 
+// Of an op that is alone.
 class ExclusiveGuard {
  public:
-  // `lock` may be nullptr.
+  // `lock` may be nullptr. REQUIRES: no lane runs.
   ExclusiveGuard(ShardedLock* lock, LockFigures& figures) : lock_(lock) {
-    if (lock_ != nullptr) lock_->lock(figures);
+    if (lock_ != nullptr) lock_->lock_alone(figures);
   }
   ExclusiveGuard(const ExclusiveGuard&) = delete;
   ExclusiveGuard& operator=(const ExclusiveGuard&) = delete;
