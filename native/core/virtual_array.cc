@@ -8,6 +8,8 @@ namespace gmem {
 namespace {
 constexpr size_t kPage = 4096;
 constexpr size_t kHugePage = size_t{2} << 20;
+// Fewer pages at once cost more calls than they save memory.
+constexpr size_t kLeastStep = 4 * kPage;
 // In use from here on, an array takes huge pages: what they waste is then at most half, and never more than one huge
 // page.
 constexpr size_t kHugeFrom = size_t{4} << 20;
@@ -20,7 +22,7 @@ constexpr int kPopulateWrite = 23;
 }  // namespace
 
 size_t run_ahead(void* base, size_t size, size_t ahead, size_t wanted) {
-  const size_t step = std::clamp(ahead / 8, kPage, kHugePage) & ~(kPage - 1);
+  const size_t step = std::clamp(ahead / 8, kLeastStep, kHugePage) & ~(kPage - 1);
   if (wanted - ahead > step) return ahead;
   const bool huge = ahead >= kHugeFrom;
   // Whole huge pages of the machine, wherever the mapping begins.
