@@ -9,7 +9,7 @@ import { SIMD_PATHS } from '../lib/spec/simd.js';
 import { type Line, logTicks, svg } from './plot.js';
 import { REASONS } from './reasons.js';
 import { BENCH_SCHEMA, type BenchDocument, type Figures, figuresOf, type Result } from './results.js';
-import { SIZES, sizeName, type TableRow, table } from './table.js';
+import { SIZES, sizeName, type TableRow, table, YARDSTICKS } from './table.js';
 import { bytes, duration } from './text.js';
 
 const DOCS = fileURLToPath(new URL('../../docs', import.meta.url));
@@ -37,6 +37,14 @@ const sizeText = (gib: number) => (gib >= 1024 ? `${gib / 1024} TiB` : `${gib} G
 const cell = (ns: number | undefined) => (ns === undefined ? '' : duration(ns));
 const row = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
 const times = (ratio: number) => `${ratio.toFixed(ratio < 10 ? 1 : 0)}x`;
+
+function yardsticks(f: Figures): string {
+  const rows = YARDSTICKS.flatMap(({ what, id, there_ns }) => {
+    const here = f(id);
+    return here === undefined ? [] : [row([what, duration(here), duration(there_ns), times(here / there_ns)])];
+  });
+  return rows.join('\n');
+}
 
 /** The page. */
 export function performancePage(document: BenchDocument): string {
@@ -66,6 +74,12 @@ figure it takes. *Elsewhere*: published, or measured before on such a machine; n
 |---|---|---|---|---|---|
 ${rows.map(({ what, reached, goal, part, beside, elsewhere }) => row([what, reached, goal, part.toFixed(2), beside, elsewhere])).join('\n')}
 ${reasons(rows)}${missing.length === 0 ? '' : `\nNo figure in this run, because the benchmark does not exist or this CPU lacks the path: ${missing.join('; ')}.\n`}
+The goals are times of one machine. How far this one is from it, by what both were measured with and the engine has no part in:
+
+| without the engine | in this run | where the goals were set | here of there |
+|---|---|---|---|
+${yardsticks(f)}
+
 ## From 16 GiB to 4 TiB
 
 The same ops on guests of six sizes, arch snp by 2M, arch none by 4K (2^20 pages, in order from the middle of the guest, or spread over

@@ -7,6 +7,10 @@
 #include "core/page_map.h"
 #include "core/page_scan.h"
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 namespace gmem {
 namespace {
 
@@ -72,6 +76,32 @@ BENCH(prepared_512g_mixed) {
   timer.measure("count all, lines gathered (one operation)", 1,
                 [&] { keep(PageScan(map, best_simd()).marked(0, kBlocks, false)); });
 }
+
+// The least that a count of uniform blocks can do: read as many words, and add them up.
+#if defined(__x86_64__)
+__attribute__((target("avx512f"))) uint64_t sum(const uint64_t* words, uint64_t n) {
+  __m512i sums[8] = {};
+  for (uint64_t i = 0; i < n; i += 64) {
+    for (uint64_t j = 0; j < 8; ++j) {
+      sums[j] = _mm512_add_epi64(sums[j], _mm512_loadu_si512(words + i + 8 * j));
+    }
+  }
+  uint64_t lanes[8] = {};
+  for (const __m512i& part : sums) {
+    uint64_t of_part[8];
+    _mm512_storeu_si512(of_part, part);
+    for (int j = 0; j < 8; ++j) lanes[j] += of_part[j];
+  }
+  return lanes[0] + lanes[1] + lanes[2] + lanes[3] + lanes[4] + lanes[5] + lanes[6] + lanes[7];
+}
+
+BENCH(words_512g) {
+  if (!__builtin_cpu_supports("avx512f")) return;
+  VirtualArray<uint64_t> words(kBlocks);
+  for (uint64_t block = 0; block < kBlocks; ++block) words[block] = block;
+  timer.measure("sum of a word a block, avx512 (one operation)", 1, [&] { keep(sum(words.data(), kBlocks)); });
+}
+#endif
 
 // What the two above stand against.
 BENCH(flat_bitmap_512g) {
