@@ -10,7 +10,7 @@ import { OpRecords } from '../ops/records.js';
 import { OpStream } from '../ops/stream.js';
 import type { Policy } from '../policy/policy.js';
 import type { Counters } from '../spec/counters.js';
-import type { Arch, SWITCHES, SwitchName } from '../spec/knobs.js';
+import type { Arch, SwitchName, SwitchValue } from '../spec/knobs.js';
 import { ID_LIMITS, type OpName } from '../spec/ops.js';
 import {
   PAGE_BIT,
@@ -158,9 +158,12 @@ export class Engine {
     }
   }
 
-  /** Turns a run-time switch, as `gmem_2m_enabled` of the series does. */
-  set<K extends SwitchName>(key: K, value: (typeof SWITCHES)[K][number]): Outcome<'set'> {
-    return this.apply({ op: 'set', key, value } as never);
+  /**
+   * Turns a run-time switch: `hugepages`, as `gmem_2m_enabled` of the series does, or `rmp-busy`: of the attempts of
+   * RMPUPDATE and PSMASH from now on, `after` go through and the next `value` find their entry held by another processor.
+   */
+  set<N extends SwitchName>(key: N, value: SwitchValue<N>, after = 0): Outcome<'set'> {
+    return this.apply({ op: 'set', key, value, after } as never);
   }
 
   /** Other tenants take host memory until only `free` wholly free blocks of `order` (0, 9 or 18) are left. */

@@ -2,15 +2,13 @@
  * Builds an op stream from code, with the compiler checking names and keys. The types derive from the OPS table.
  */
 import { GmemError } from '../engine/error.js';
-import type { SWITCHES } from '../spec/knobs.js';
+import type { SwitchName, SwitchValue } from '../spec/knobs.js';
 import type { CREATE_FLAG, KeySpec, OPS, OpName } from '../spec/ops.js';
 import { appendOp, type OpProblem } from './encode.js';
 import { OpStream } from './stream.js';
 
 /** A number, or its hexadecimal text. */
 export type Quantity = number | `0x${string}`;
-
-type SwitchValue = { [K in keyof typeof SWITCHES]: (typeof SWITCHES)[K][number] }[keyof typeof SWITCHES];
 
 type ValueOf<S extends KeySpec> = S extends { type: 'id' | 'quantity' }
   ? Quantity
@@ -20,7 +18,7 @@ type ValueOf<S extends KeySpec> = S extends { type: 'id' | 'quantity' }
       ? V
       : S extends { type: 'createFlags' }
         ? readonly (keyof typeof CREATE_FLAG)[] | Quantity
-        : SwitchValue;
+        : SwitchValue<SwitchName>;
 
 type Keys<N extends OpName> = (typeof OPS)[N];
 type Optional<N extends OpName> = {

@@ -2,7 +2,7 @@
  * One op between its JSON shape and its record. Everything is derived from the OPS table: no op or key is named here.
  */
 import { GmemError } from '../engine/error.js';
-import { SWITCHES, type SwitchName } from '../spec/knobs.js';
+import { SWITCH_NAMES, SWITCHES, type SwitchName } from '../spec/knobs.js';
 import {
   ANNOTATIONS,
   type AnnotationName,
@@ -14,7 +14,6 @@ import {
   OP_NAMES,
   OPS,
   type OpName,
-  SWITCH_NAMES,
 } from '../spec/ops.js';
 import type { Notes } from './notes.js';
 import { shown } from './problems.js';
@@ -246,9 +245,10 @@ function encodeValue(spec: KeySpec, value: unknown, fields: RecordFields): strin
       return undefined;
     }
     case 'switchValue': {
-      const position = switchValues(fields).indexOf(value as never);
-      if (position < 0) break;
-      fields[spec.field] = position;
+      const values = switchValues(fields);
+      const held = 'most' in values ? toInteger(value) : values.indexOf(value as never);
+      if (held === undefined || held < 0 || ('most' in values && held > values.most)) break;
+      fields[spec.field] = held;
       return undefined;
     }
   }
@@ -271,8 +271,10 @@ function decodeValue(spec: KeySpec, fields: RecordFields): unknown {
       if (bits > CREATE_FLAG_BITS) return bits;
       return CREATE_FLAG_NAMES.filter((name) => (bits & CREATE_FLAG[name]) !== 0);
     }
-    case 'switchValue':
-      return switchValues(fields)[fields[spec.field]];
+    case 'switchValue': {
+      const values = switchValues(fields);
+      return 'most' in values ? fields[spec.field] : values[fields[spec.field]];
+    }
   }
 }
 
@@ -290,15 +292,16 @@ function acceptedBy(spec: KeySpec, fields: RecordFields): string {
       return spec.values.map((value) => JSON.stringify(value)).join(', ');
     case 'createFlags':
       return `a list of ${CREATE_FLAG_NAMES.map((name) => JSON.stringify(name)).join(', ')}, or the raw bits as a number`;
-    case 'switchValue':
-      return switchValues(fields)
-        .map((value) => JSON.stringify(value))
-        .join(', ');
+    case 'switchValue': {
+      const values = switchValues(fields);
+      if ('most' in values) return `an integer from 0 to ${values.most}`;
+      return values.map((value) => JSON.stringify(value)).join(', ');
+    }
   }
 }
 
 /** Values of the switch the record's key names; `arg` was filled before, the table has the key first. */
-function switchValues(fields: RecordFields): readonly string[] {
+function switchValues(fields: RecordFields): (typeof SWITCHES)[SwitchName] {
   return SWITCHES[SWITCH_NAMES[fields.arg] as SwitchName];
 }
 

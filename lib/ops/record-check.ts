@@ -2,8 +2,8 @@
  * Which records an encoder can have made: packed files are checked against it, so that a damaged or hostile one is a
  * clear error and an engine only ever sees legal records. Derived from the OPS table.
  */
-import { SWITCHES } from '../spec/knobs.js';
-import { FLAG, ID_LIMITS, type KeySpec, RECORD_BYTES } from '../spec/ops.js';
+import { SWITCH_MOST } from '../spec/knobs.js';
+import { FLAG, ID_LIMITS, type KeySpec, OP_KIND, RECORD_BYTES } from '../spec/ops.js';
 import { OP_PLANS } from './encode.js';
 import { shown } from './problems.js';
 import type { RecordFields } from './records.js';
@@ -12,7 +12,7 @@ const KINDS = OP_PLANS.length;
 const U32_PER_RECORD = RECORD_BYTES / 4;
 const F64_PER_RECORD = RECORD_BYTES / 8;
 
-/** Bounds by kind; a field no key of the op uses is zero. */
+/** Bounds by kind; a field no key of the op uses is zero. What a switch takes at most is a matter of its `arg`, too. */
 const flagBits = new Uint8Array(256);
 const integerMax = {
   vcpu: new Float64Array(256),
@@ -20,10 +20,11 @@ const integerMax = {
   gmem: new Float64Array(256),
   arg: new Float64Array(256),
 };
+const extra = { min: new Float64Array(256), max: new Float64Array(256) };
 const quantity = {
   address: { min: new Float64Array(256), max: new Float64Array(256) },
   size: { min: new Float64Array(256), max: new Float64Array(256) },
-  extra: { min: new Float64Array(256), max: new Float64Array(256) },
+  extra,
 };
 
 for (const { kind, keys } of OP_PLANS) {
@@ -51,7 +52,7 @@ function boundsOf(spec: Exclude<KeySpec, { flag: unknown }>): { min: number; max
     case 'createFlags':
       return { min: 0, max: Number.MAX_SAFE_INTEGER };
     case 'switchValue':
-      return { min: 0, max: Math.min(...Object.values(SWITCHES).map((values) => values.length)) - 1 };
+      return { min: 0, max: Math.max(...SWITCH_MOST) };
   }
 }
 
@@ -100,7 +101,7 @@ export function isLegalRecord(
   s: number,
   x: number,
 ): boolean {
-  const { address, size, extra } = quantity;
+  const { address, size } = quantity;
   return (
     within(kind, KINDS - 1) &&
     within(flags, 255) &&
@@ -117,8 +118,13 @@ export function isLegalRecord(
     s <= (size.max[kind] as number) &&
     Number.isSafeInteger(x) &&
     x >= (extra.min[kind] as number) &&
-    x <= (extra.max[kind] as number)
+    x <= extraMost(kind, arg)
   );
+}
+
+/** The most that `extra` may be. REQUIRES: a legal `arg`. */
+function extraMost(kind: number, arg: number): number {
+  return (kind === OP_KIND.set ? SWITCH_MOST[arg] : extra.max[kind]) as number;
 }
 
 function within(value: number, most: number): boolean {
@@ -140,7 +146,7 @@ export function findBadRecord(
   const u32 = new Uint32Array(bytes.buffer, bytes.byteOffset, Math.floor(bytes.length / 4));
   const f64 = new Float64Array(bytes.buffer, bytes.byteOffset, Math.floor(bytes.length / 8));
   const { vcpu, vm, gmem, arg } = integerMax;
-  const { address, size, extra } = quantity;
+  const { address, size } = quantity;
   for (let i = first; i < end; i += 1) {
     const head = bytes[i * RECORD_BYTES] as number;
     const f = i * F64_PER_RECORD;
@@ -160,7 +166,7 @@ export function findBadRecord(
       s >= (size.min[head] as number) &&
       s <= (size.max[head] as number) &&
       x >= (extra.min[head] as number) &&
-      x <= (extra.max[head] as number) &&
+      x <= extraMost(head, u32[u + 3] as number) &&
       Math.trunc(a) === a &&
       Math.trunc(s) === s &&
       Math.trunc(x) === x
@@ -199,9 +205,10 @@ export function explainRecord(fields: RecordFields): string {
   }
   for (const field of ['address', 'size', 'extra'] as const) {
     const value = fields[field];
-    const { min, max } = quantity[field];
-    if (!(Number.isInteger(value) && value >= (min[kind] as number) && value <= (max[kind] as number))) {
-      return `${field}: got ${shown(value)}, accepted for ${plan.name}: integers from ${min[kind]} to ${max[kind]}`;
+    const least = quantity[field].min[kind] as number;
+    const most = field === 'extra' ? extraMost(kind, fields.arg) : (quantity[field].max[kind] as number);
+    if (!(Number.isInteger(value) && value >= least && value <= most)) {
+      return `${field}: got ${shown(value)}, accepted for ${plan.name}: integers from ${least} to ${most}`;
     }
   }
   return `not a record of ${plan.name}`;

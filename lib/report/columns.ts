@@ -73,6 +73,7 @@ export const COLUMNS: readonly Column[] = [
   counter('rmpupdate_2m', 'RMPUPDATE', '2M', 'neither'),
   counter('rmpupdate_failed', 'RMPUPDATE', 'failed', 'less'),
   counter('psmash', 'RMP', 'psmash', 'less'),
+  counter('psmash_failed', 'RMP', 'psmash failed', 'less'),
   counter('sept_add', 'S-EPT', 'added', 'neither'),
   counter('sept_aug', 'S-EPT', 'augmented', 'less'),
   counter('sept_demote', 'S-EPT', 'demoted', 'less'),

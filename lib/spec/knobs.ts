@@ -2,6 +2,8 @@
  * The policy knobs and their values. A policy is one value for each; the native enum numbers are the positions in these
  * lists. What each knob means is in docs/semantics.md.
  */
+import { MOST_BUSY_ATTEMPTS } from './rmp.js';
+
 export const KNOBS = {
   hugepages: ['off', '2M', '1G'],
   fallback: [false, true],
@@ -33,6 +35,19 @@ export const KNOB_NAMES = Object.keys(KNOBS) as KnobName[];
 export const ARCHES = ['none', 'snp', 'tdx', 'pkvm'] as const;
 export type Arch = (typeof ARCHES)[number];
 
-/** Run-time switches of the `set` op and their values. */
-export const SWITCHES = { hugepages: KNOBS.hugepages } as const;
+/** Run-time switches of the `set` op: the values of each, or the most of one that takes a number from 0. */
+export const SWITCHES = {
+  hugepages: KNOBS.hugepages,
+  /** Attempts of RMPUPDATE and PSMASH that find their entry held by another processor. */
+  'rmp-busy': { most: MOST_BUSY_ATTEMPTS },
+} as const;
 export type SwitchName = keyof typeof SWITCHES;
+export const SWITCH_NAMES = Object.keys(SWITCHES) as SwitchName[];
+
+type ValueIn<S> = S extends readonly (infer V)[] ? V : number;
+export type SwitchValue<N extends SwitchName> = ValueIn<(typeof SWITCHES)[N]>;
+
+/** The most of each switch as a record holds it: the position of a value, or the number itself. */
+export const SWITCH_MOST: readonly number[] = Object.values(SWITCHES).map((values) =>
+  'most' in values ? values.most : values.length - 1,
+);

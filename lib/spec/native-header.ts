@@ -10,10 +10,11 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { COUNTER_NAMES, COUNTERS } from './counters.js';
 import { ERRNOS } from './errnos.js';
-import { ARCHES, KNOB_NAMES, KNOBS, type KnobName } from './knobs.js';
-import { CONTENTS, CREATE_FLAG, FLAG, ID_LIMITS, OP_NAMES, RECORD_BYTES, SWITCH_NAMES } from './ops.js';
+import { ARCHES, KNOB_NAMES, KNOBS, type KnobName, SWITCH_MOST, SWITCH_NAMES } from './knobs.js';
+import { CONTENTS, CREATE_FLAG, FLAG, ID_LIMITS, OP_NAMES, RECORD_BYTES } from './ops.js';
 import { EXITS, OUTCOME_BYTES, outcomeValues } from './outcomes.js';
 import { NO_PFN, PAGE_BIT, PAGE_VIEW, PAGE_VIEW_WORDS } from './page-view.js';
+import { RMP_ATTEMPTS } from './rmp.js';
 import { SIMD_PATHS } from './simd.js';
 import { ORDER_1G, ORDER_2M, ORDER_4K, PAGE_BYTES, PAGE_SHIFT } from './units.js';
 import { LOCK_KINDS, MAX_VCPU_THREADS } from './vcpus.js';
@@ -150,6 +151,11 @@ ${constants('uint32_t', 'kLimit', ID_LIMITS)}
 // OpRecord::arg of \`convert\` and of \`set\`.
 ${enumClass('Content', CONTENTS)}
 ${enumClass('Switch', SWITCH_NAMES)}
+inline constexpr size_t kSwitches = ${SWITCH_NAMES.length};
+// The most that OpRecord::extra is, by switch.
+inline constexpr uint32_t kSwitchMost[kSwitches] = {${SWITCH_MOST.join(', ')}};
+// Attempts of one RMPUPDATE that fails for the moment.
+inline constexpr uint32_t kRmpAttempts = ${RMP_ATTEMPTS};
 
 // Outcomes.
 ${enumClass('Exit', EXITS)}

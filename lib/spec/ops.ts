@@ -20,7 +20,8 @@
  * answer is the kernel's errno. Identifiers are bounded by the format.
  */
 
-import { SWITCHES, type SwitchName } from './knobs.js';
+import { SWITCH_NAMES } from './knobs.js';
+import { MOST_BUSY_ATTEMPTS } from './rmp.js';
 
 export const RECORD_BYTES = 40;
 
@@ -49,6 +50,7 @@ export const ID_LIMITS = {
   byte: 255,
   tries: 2 ** 32 - 1,
   order: 2 ** 32 - 1,
+  attempts: MOST_BUSY_ATTEMPTS,
 } as const;
 
 export type IdName = keyof typeof ID_LIMITS;
@@ -71,7 +73,7 @@ export type KeySpec =
   | { type: 'enum'; field: 'arg' | 'extra'; values: readonly string[]; default?: string; implicit?: boolean }
   /** `create` flags: a list of names, or the raw bits. */
   | { type: 'createFlags'; field: 'extra'; default: number }
-  /** Value of the `set` op: one of the values of the switch its `key` names. */
+  /** Value of the `set` op: one of those of the switch its `key` names, by position, or a number. */
   | { type: 'switchValue'; field: 'extra' };
 
 const VM = { type: 'id', of: 'vm', field: 'vm', default: 0 } as const satisfies KeySpec;
@@ -89,7 +91,6 @@ const READ_BYTE = { ...BYTE, default: 0, implicit: true } as const satisfies Key
 
 /** Contents a conversion asks for; `unspecified` is the absence of the key. */
 export const CONTENTS = ['unspecified', 'zero', 'preserve'] as const;
-export const SWITCH_NAMES = Object.keys(SWITCHES) as SwitchName[];
 
 /** Keys of every op, in the order they are written. Order of the ops = kind number. */
 export const OPS = {
@@ -161,6 +162,8 @@ export const OPS = {
   set: {
     key: { type: 'enum', field: 'arg', values: SWITCH_NAMES },
     value: { type: 'switchValue', field: 'extra' },
+    /** Attempts that go through before those `rmp-busy` holds up; the other switches have none. */
+    after: { type: 'id', of: 'attempts', field: 'size', default: 0, implicit: true },
   },
   pressure: {
     order: ORDER,

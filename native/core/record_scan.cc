@@ -27,6 +27,12 @@ inline bool whole_between(Pair value, Pair least, Pair most) {
   return (all[0] & all[1]) != 0;
 }
 
+// What a switch takes at most is a matter of which it is.
+inline bool legal_switch(const spec::OpRecord& op) {
+  if (static_cast<spec::OpKind>(op.kind) != spec::OpKind::kSet) return true;
+  return op.arg < spec::kSwitches && op.extra <= spec::kSwitchMost[op.arg];
+}
+
 // What a record holds before its quantities.
 struct Header {
   uint64_t words[2];
@@ -70,7 +76,7 @@ uint64_t end_of_kind(const spec::OpRecord* records, uint64_t first, uint64_t n, 
     if (fresh && (op.kind != kind || !legal_header(op, rule))) break;
     if (!whole_between(Pair{op.address, op.size}, least, most)) break;
     if ((std::bit_cast<uint64_t>(op.extra) != 0 || !zero_extra) &&
-        !whole_between(Pair{op.extra, 0}, Pair{rule.extra_least, 0}, Pair{rule.extra_most, 0})) {
+        !(whole_between(Pair{op.extra, 0}, Pair{rule.extra_least, 0}, Pair{rule.extra_most, 0}) && legal_switch(op))) {
       break;
     }
     known = header;

@@ -49,6 +49,28 @@ struct Fixture {
   RecordSurvey survey{counts.data(), lowest.data(), ends.data(), vms.data(), 4, gmems.data(), 5, structural.data(), 0};
 };
 
+// The rule of a kind knows the most of all switches; which one it is decides.
+TEST(record_scan_knows_what_each_switch_takes) {
+  RecordRules rules{};
+  constexpr auto kSet = static_cast<uint8_t>(spec::OpKind::kSet);
+  rules.of[kSet] = RecordRule{.size_most = 1024, .extra_most = 1024, .arg_most = 1};
+  const auto legal = [&](spec::Switch key, double value) {
+    spec::OpRecord op = record(kSet, 0, 0, 0, 0);
+    op.arg = static_cast<uint32_t>(key);
+    op.extra = value;
+    const spec::OpRecord three[] = {record(kSet, 0, 0, 0, 0), op, op};
+    return scan_records(three, 3, rules, nullptr) == 3;
+  };
+  CHECK(legal(spec::Switch::kHugepages, 2));
+  CHECK(!legal(spec::Switch::kHugepages, 3));
+  CHECK(legal(spec::Switch::kRmpBusy, 3));
+  CHECK(legal(spec::Switch::kRmpBusy, 1024));
+  CHECK(!legal(spec::Switch::kRmpBusy, 1025));
+  CHECK(!legal(spec::Switch::kRmpBusy, -1));
+  CHECK(!legal(spec::Switch::kRmpBusy, 0.5));
+  CHECK(!legal(static_cast<spec::Switch>(2), 1));
+}
+
 TEST(record_scan_finds_each_field_that_is_out_of_bounds) {
   const RecordRules rules = rules_of_two();
   spec::OpRecord good = record(0, 3, 0, -4096, kSafe);

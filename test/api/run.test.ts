@@ -92,7 +92,10 @@ for (const kind of ENGINES) {
       [bad('touch', { size: Number.NaN }), /^record 1: size: got NaN/],
       [bad('convert', { arg: 9 }), /^record 1: arg: got 9/],
       [bad('set', { arg: 9 }), /^record 1: arg: got 9/],
-      [bad('set', { extra: 9 }), /^record 1: extra: got 9/],
+      [bad('set', { extra: 9 }), /^record 1: extra: got 9, accepted for set: integers from 0 to 2$/],
+      [bad('set', { arg: 1, extra: 1025 }), /^record 1: extra: got 1025, accepted for set: integers from 0 to 1024$/],
+      [bad('set', { arg: 1, extra: -1 }), /^record 1: extra: got -1/],
+      [bad('set', { arg: 1, size: 1025 }), /^record 1: size: got 1025, accepted for set: integers from 0 to 1024$/],
       [bad('create', { extra: -1 }), /^record 1: extra: got -1/],
     ];
     for (const [records, message] of cases) {

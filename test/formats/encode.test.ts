@@ -45,6 +45,29 @@ test('keys land in the fields the table names', () => {
   assert.equal(encoded({ op: 'set', key: 'hugepages', value: '1G' }).extra, 2);
 });
 
+test('a switch takes its own values, and what is accepted is said of the one that was named', () => {
+  const busy = encoded({ op: 'set', key: 'rmp-busy', value: 1024, after: '0x10' });
+  assert.deepEqual([busy.arg, busy.extra, busy.size], [1, 1024, 16]);
+  assert.equal(encoded({ op: 'set', key: 'rmp-busy', value: '0x3' }).extra, 3);
+  for (const value of [1025, -1, 0.5, '3', 'off', null, true, [], 2 ** 53, Number.NaN]) {
+    const [problem] = problems({ op: 'set', key: 'rmp-busy', value });
+    assert.equal(problem?.key, 'value', String(value));
+    assert.match(problem?.message ?? '', /^got .*, accepted: an integer from 0 to 1024$/s);
+    assert.equal(problems({ op: 'set', key: 'rmp-busy', value: 1, after: value })[0]?.key, 'after', String(value));
+  }
+  for (const value of [0, 2, '4K']) {
+    const [problem] = problems({ op: 'set', key: 'hugepages', value });
+    assert.match(problem?.message ?? '', /^got .*, accepted: "off", "2M", "1G"$/);
+  }
+  assert.match(
+    problems({ op: 'set', key: 'rmp-bus', value: 1 })[0]?.message ?? '',
+    /accepted: "hugepages", "rmp-busy"/,
+  );
+  const stream = new OpStream();
+  appendOp(stream, { op: 'set', key: 'rmp-busy', value: 7 }, []);
+  assert.deepEqual(decodeOp(stream, 0), { op: 'set', key: 'rmp-busy', value: 7 });
+});
+
 test('minus zero becomes zero', () => {
   assert.ok(Object.is(encoded({ op: 'fallocate', offset: -0, size: 1 }).address, 0));
 });

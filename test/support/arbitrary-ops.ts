@@ -3,7 +3,7 @@
  */
 import fc from 'fast-check';
 import { annotationsOf, OP_PLANS } from '../../lib/ops/encode.js';
-import { SWITCHES } from '../../lib/spec/knobs.js';
+import { SWITCH_NAMES, SWITCHES } from '../../lib/spec/knobs.js';
 import { ANNOTATIONS, CREATE_FLAG, ID_LIMITS, type KeySpec } from '../../lib/spec/ops.js';
 
 const quantity = fc.oneof(
@@ -29,7 +29,7 @@ function arbitraryValue(spec: KeySpec): fc.Arbitrary<unknown> {
     case 'createFlags':
       return fc.oneof(fc.subarray(Object.keys(CREATE_FLAG)), fc.maxSafeNat());
     case 'switchValue':
-      return fc.constantFrom(...Object.values(SWITCHES).flat());
+      throw new Error('made with its key');
   }
 }
 
@@ -42,14 +42,27 @@ const ANNOTATION_VALUES: Record<string, fc.Arbitrary<unknown>> = {
   string: fc.string({ unit: 'binary', maxLength: 20 }),
 };
 
+/** A switch and one of its values. */
+const arbitrarySwitch = fc.oneof(
+  ...SWITCH_NAMES.map((key) => {
+    const values = SWITCHES[key];
+    const value = 'most' in values ? fc.integer({ min: 0, max: values.most }) : fc.constantFrom(...values);
+    return fc.record({ key: fc.constant(key), value });
+  }),
+);
+
 export const arbitraryOp: fc.Arbitrary<Record<string, unknown>> = fc.oneof(
   ...OP_PLANS.map(({ name, keys }) => {
-    const required = keys.filter(([, spec]) => !('default' in spec)).map(([key]) => key);
+    const switching = keys.some(([, { type }]) => type === 'switchValue');
+    const own = switching ? keys.filter(([key]) => key !== 'key' && key !== 'value') : keys;
+    const required = own.filter(([, spec]) => !('default' in spec)).map(([key]) => key);
     const values = Object.fromEntries([
-      ...keys.map(([key, spec]) => [key, arbitraryValue(spec)] as const),
+      ...own.map(([key, spec]) => [key, arbitraryValue(spec)] as const),
       ...annotationsOf(name).map((key) => [key, ANNOTATION_VALUES[ANNOTATIONS[key]] as fc.Arbitrary<unknown>] as const),
     ]);
-    return fc.record(values, { requiredKeys: required }).map((rest) => ({ op: name, ...rest }));
+    const rest = fc.record(values, { requiredKeys: required });
+    if (!switching) return rest.map((given) => ({ op: name, ...given }));
+    return fc.tuple(arbitrarySwitch, rest).map(([turned, given]) => ({ op: name, ...turned, ...given }));
   }),
 );
 

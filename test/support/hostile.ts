@@ -17,6 +17,7 @@ const IDS = {
   order: [0, 1, 9, 18, 10, 2 ** 32 - 1],
   byte: [0, 255],
   tries: [0, 1, 2 ** 32 - 1],
+  attempts: [0, 1, 1024],
 };
 
 /** With this probability, `fields` with one of its values replaced. */
