@@ -1,6 +1,7 @@
 /**
  * The events the cost model charges, and how often each happened by the counters. One place: table, model and cost files
- * derive from it.
+ * derive from it. Attempts of RMPUPDATE and PSMASH that failed cost nothing: how long they take is the other processor's
+ * matter, and nobody has published it.
  */
 import type { Counters } from '../spec/counters.js';
 

@@ -7,7 +7,6 @@ import { OutcomeRecords } from '../ops/outcomes.js';
 import { blankFields, OpRecords, type RecordFields } from '../ops/records.js';
 import { unsupportedReason } from '../policy/policy.js';
 import { ERRNOS } from '../spec/errnos.js';
-import { KNOBS } from '../spec/knobs.js';
 import { OP_NAMES, type OpName, RECORD_BYTES } from '../spec/ops.js';
 import { EXITS, OUTCOME_BYTES, outcomeValues } from '../spec/outcomes.js';
 import { PAGE_ALL_BITS, type PageQuery } from '../spec/page-view.js';
@@ -28,8 +27,9 @@ import { poison } from './poison.js';
 import { finalize, populate } from './populate.js';
 import { pressure } from './pressure.js';
 import { fallocate, punch } from './punch.js';
-import { OK, type Reply } from './reply.js';
+import type { Reply } from './reply.js';
 import { State } from './state.js';
+import { setSwitch } from './switches.js';
 import { validate } from './validate.js';
 import { verify } from './verify/verify.js';
 
@@ -61,12 +61,6 @@ const RUN: { readonly [K in OpName]: (state: State, op: RecordFields) => Reply }
   destroy,
   touch,
 };
-
-/** The one switch there is: hugepages. */
-function setSwitch(state: State, op: RecordFields): Reply {
-  state.hugepagesSwitch = KNOBS.hugepages[op.extra] ?? state.hugepagesSwitch;
-  return OK;
-}
 
 /** Runs one op and counts its outcome; then deferred merges that are due. */
 export function runOp(state: State, name: OpName, op: RecordFields): Reply {

@@ -106,7 +106,7 @@ export const HISTORICAL_FAULTS = {
     goesWrong: 'a prepare that failed half-way leaves its RMP entries; tried again, it clears pages that are assigned',
     seenIn: 'THP series',
     modelled:
-      'the simulated hook cannot fail, so the switch brings the failure along: the walk fails at a page assigned at another guest address; its entries stay, nothing is marked, and the next prepare clears them',
+      'the switch brings the failure along: the walk fails at a page assigned at another guest address; its entries stay, nothing is marked, and the next prepare clears them',
     sits: hugeSnp,
   },
   'order-from-gfn-alone': {

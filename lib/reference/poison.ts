@@ -8,6 +8,7 @@ import { zapIndexes } from './leaves.js';
 import { folioAround, type GmemFile, type IndexRange, pageAt } from './model.js';
 import { aligned } from './ranges.js';
 import { OK, type Reply, refuse } from './reply.js';
+import { smash } from './rmp-updates.js';
 import { trySplit } from './split-merge.js';
 import type { State } from './state.js';
 
@@ -24,7 +25,7 @@ export function poison(state: State, op: RecordFields): Reply {
   zapIndexes(state, file, unit.first, unit.end);
   for (let at = unit.first; at < unit.end; at += 1) {
     const frame = pageAt(file, at);
-    if (state.rmp.lookup(frame)?.huge) state.rmp.psmash(frame);
+    if (state.rmp.lookup(frame)?.huge) smash(state, frame);
     state.frames.poisoned.add(frame);
   }
   return OK;

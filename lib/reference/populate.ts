@@ -8,10 +8,11 @@ import { ORDER_2M, ORDER_4K, PAGE_BYTES, pagesOf } from '../spec/units.js';
 import { ensurePage } from './folios.js';
 import { BLOCK_PAGES } from './frames.js';
 import { install } from './leaves.js';
-import { type Block, blockOf, pageAt, type Slot } from './model.js';
+import { type Block, blockOf, pageAt, type Slot, type Vm } from './model.js';
 import { isPrepared, mappingOrder } from './prepare.js';
 import { validRange } from './ranges.js';
 import { OK, type Reply, refuse } from './reply.js';
+import { assign, share } from './rmp-updates.js';
 import { addMeasured, hasPrivateLeaf } from './sept.js';
 import { kindOfIndex, uniformKind } from './shareability.js';
 import { indexOf, slotAt } from './slots.js';
@@ -48,6 +49,25 @@ export function populate(state: State, op: RecordFields): Reply {
   return { values: { done: gfn - first } };
 }
 
+/**
+ * The callback of a step, page by page: contents, and on snp the RMP entry and the firmware's work. When a page is refused
+ * the entries of this call are made shared again.
+ */
+function fillPages(state: State, vm: Vm, pfns: Uint32Array, gfn: number, fill: number): Errno | undefined {
+  const { asid } = vm;
+  const giveUp = (page: number, errno: Errno): Errno => {
+    if (state.arch === 'snp') for (const pfn of pfns.subarray(0, page)) share(state, pfn, ORDER_4K);
+    return errno;
+  };
+  for (const [page, pfn] of pfns.entries()) {
+    if (!state.contents.write(pfn, 0, PAGE_BYTES, fill)) return giveUp(page, 'ENOMEM');
+    if (state.arch !== 'snp') continue;
+    if (!assign(state, pfn, ORDER_4K, { asid, gfn: gfn + page, immutable: true })) return giveUp(page, 'EFAULT');
+    state.rmp.launched(pfn);
+  }
+  return undefined;
+}
+
 /** One step from `gfn`. @returns its pages, or why it was refused. */
 function populateStep(
   state: State,
@@ -80,14 +100,9 @@ function populateStep(
   if (tracked && prepared > (mayBePartly ? pages - 1 : 0)) return 'EEXIST';
   if (pfns.some((pfn) => state.rmp.assigned(pfn)) || hasPrivateLeaf(slot.file, index)) return 'EEXIST';
   if (absent) return 'EFAULT';
-  for (const pfn of pfns) if (!state.contents.write(pfn, 0, PAGE_BYTES, fill)) return 'ENOMEM';
-  for (const [page, pfn] of pfns.entries()) {
-    if (state.arch === 'snp') {
-      state.rmp.makePrivate4k(pfn, slot.vm.asid, gfn + page, true);
-      state.rmp.launched(pfn);
-    }
-    block.marked[at + page] = 1;
-  }
+  const refused = fillPages(state, slot.vm, pfns, gfn, fill);
+  if (refused !== undefined) return refused;
+  block.marked.fill(1, at, at + pages);
   if (state.arch === 'tdx') {
     install(state, slot.file, index, ORDER_4K);
     addMeasured(state, slot.file, index);

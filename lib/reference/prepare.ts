@@ -19,7 +19,7 @@ import {
   type Slot,
   type Vm,
 } from './model.js';
-import { RMP_CODE } from './rmp.js';
+import { assign, type EntryOrder, share } from './rmp-updates.js';
 import { kindOfIndex } from './shareability.js';
 import { gfnOf, slotOfIndex } from './slots.js';
 import type { State } from './state.js';
@@ -115,28 +115,25 @@ function clearPage(state: State, block: Block, at: number): void {
 
 /**
  * The snp hook: assigns every run of unassigned pages of a range of contiguous pfns, in 2M entries where they fit. When an
- * RMPUPDATE fails the entries of this call are made shared again.
+ * update is given up the entries of this call are made shared again.
  */
 function assignRange(state: State, vm: Vm, firstPfn: number, pages: number, firstGfn: number): boolean {
   const { rmp } = state;
   const end = firstPfn + pages;
   if (state.faulty('lookup-error-is-success') && failingLookup(rmp, firstPfn, end, firstGfn) < end) return true;
   const stop = state.faulty('retry-clears-assigned') ? failingLookup(rmp, firstPfn, end, firstGfn) : end;
-  const done: { pfn: number; pages: number }[] = [];
+  const done: { pfn: number; order: EntryOrder }[] = [];
   let pfn = rmp.next(firstPfn, end, false);
   while (pfn < stop) {
     const gfn = firstGfn + (pfn - firstPfn);
     const blockEnd = pfn + BLOCK_PAGES;
     const huge = pfn % BLOCK_PAGES === 0 && blockEnd <= end && rmp.next(pfn, blockEnd, true) === blockEnd;
-    const code = huge ? rmp.makePrivate2m(pfn, vm.asid, gfn) : rmp.makePrivate4k(pfn, vm.asid, gfn);
-    if (code !== RMP_CODE.ok) {
-      for (const entry of done) {
-        if (entry.pages > 1) rmp.makeShared2m(entry.pfn);
-        else rmp.makeShared4k(entry.pfn);
-      }
+    const order = huge ? ORDER_2M : ORDER_4K;
+    if (!assign(state, pfn, order, { asid: vm.asid, gfn })) {
+      for (const entry of done) share(state, entry.pfn, entry.order);
       return false;
     }
-    done.push({ pfn, pages: huge ? BLOCK_PAGES : 1 });
+    done.push({ pfn, order });
     pfn = rmp.next(huge ? blockEnd : pfn + 1, end, false);
   }
   return stop === end;

@@ -1,11 +1,12 @@
 /**
  * What becomes of the mappings of a folio that has just been merged (docs/semantics-tdx.md, section 24).
  */
-import { ORDER_2M, type Order } from '../spec/units.js';
+import { ORDER_2M, ORDER_4K, type Order } from '../spec/units.js';
 import { BLOCK_PAGES } from './frames.js';
 import { leafOrder, zapIndexes } from './leaves.js';
 import { type Block, blockOf, type GmemFile, pageAt, rangeAround } from './model.js';
 import { mappingOrder } from './prepare.js';
+import { reassign, share } from './rmp-updates.js';
 import { tryPromote } from './sept.js';
 import { uniformKind } from './shareability.js';
 import { gfnOf, slotOfIndex } from './slots.js';
@@ -48,8 +49,8 @@ function rebuild(state: State, file: GmemFile, head: number): boolean {
     if (entry === undefined || entry.huge || entry.asid !== slot.vm.asid || entry.gfn !== gfn + page) return false;
   }
   zapIndexes(state, file, head, head + BLOCK_PAGES);
-  for (let page = 0; page < BLOCK_PAGES; page += 1) state.rmp.makeShared4k(pfn + page);
-  state.rmp.makePrivate2m(pfn, slot.vm.asid, gfn);
+  for (let page = 0; page < BLOCK_PAGES; page += 1) share(state, pfn + page, ORDER_4K);
+  reassign(state, pfn, ORDER_2M, { asid: slot.vm.asid, gfn });
   return true;
 }
 

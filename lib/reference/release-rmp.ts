@@ -3,8 +3,10 @@
  * docs/semantics-designs.md section 18).
  */
 import { NO_PFN } from '../spec/page-view.js';
+import { ORDER_2M, ORDER_4K } from '../spec/units.js';
 import { BLOCK_PAGES } from './frames.js';
 import { blockParts, type GmemFile } from './model.js';
+import { share, smash } from './rmp-updates.js';
 import type { State } from './state.js';
 
 /**
@@ -20,11 +22,11 @@ export function releaseRmp(state: State, file: GmemFile, first: number, end: num
       if (entry === undefined) continue;
       // A 2M entry lies over one block of indexes: it was made for a folio of that block, and its pages never moved.
       if (entry.huge && pfns.length === BLOCK_PAGES) {
-        state.rmp.makeShared2m(pfn);
+        share(state, pfn, ORDER_2M);
         continue;
       }
-      if (entry.huge) state.rmp.psmash(pfn);
-      state.rmp.makeShared4k(pfn);
+      if (entry.huge) smash(state, pfn);
+      share(state, pfn, ORDER_4K);
     }
   }
 }

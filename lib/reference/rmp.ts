@@ -1,16 +1,17 @@
 /**
  * The reverse map table of SEV-SNP: for each pfn who it is assigned to, at which gfn, and in entries of which size. It
- * answers as the hardware does; who calls it, and when, is the kernel's business (prepare.ts, punch.ts, ...).
+ * answers as the hardware does, one call an attempt of the instruction; what the kernel makes of an answer is in
+ * rmp-updates.ts.
  *
  * Primary state: per pfn an ASID (0: not assigned), gfn, validated and immutable flag; per 2M block of pfns whether the
- * 512 entries are one 2M entry. Invariants: a 2M entry has all 512 pages assigned to one ASID, at consecutive gfns from
- * an aligned one.
+ * 512 entries are one 2M entry; how many attempts the other processors' work in the table still hinders. Invariants: a 2M
+ * entry has all 512 pages assigned to one ASID, at consecutive gfns from an aligned one; an attempt that answers nonzero
+ * has changed no entry.
  */
 import { BLOCK_PAGES } from './frames.js';
-import type { Tally } from './tally.js';
 
-/** Result codes of RMPUPDATE. */
-export const RMP_CODE = { ok: 0, input: 1, overlap: 4 } as const;
+/** Result codes of RMPUPDATE and PSMASH (AMD64 APM volume 3; Linux has the overlap as RMPUPDATE_FAIL_OVERLAP). */
+export const RMP_CODE = { ok: 0, input: 1, inUse: 3, overlap: 4 } as const;
 
 /** Result codes of PVALIDATE as Linux reports them; 255 is the carry flag, "no update". */
 export const PVALIDATE_CODE = { ok: 0, input: 1, sizeMismatch: 6, noUpdate: 255 } as const;
@@ -35,10 +36,14 @@ export interface RmpEntry {
 export class Rmp {
   /** By pfn block, created at the first update. */
   readonly blocks = new Map<number, RmpBlock>();
-  readonly #tally: Tally;
+  /** Attempts that find their entry held, and those that go through before them. */
+  #held = 0;
+  #free = 0;
 
-  constructor(tally: Tally) {
-    this.#tally = tally;
+  /** Other processors are busy in the table: of the attempts from now on `free` go through, the next `held` do not. */
+  hold(held: number, free: number): void {
+    this.#held = held;
+    this.#free = free;
   }
 
   /** @returns undefined for a page that is not assigned. */
@@ -76,47 +81,48 @@ export class Rmp {
 
   /** RMPUPDATE of a 4K entry to private; it loses `validated`. */
   makePrivate4k(pfn: number, asid: number, gfn: number, immutable = false): number {
+    if (this.#meetsOther()) return RMP_CODE.overlap;
     const [block, at] = this.#ensure(pfn);
-    if (block.huge) return this.#failed(RMP_CODE.overlap);
+    if (block.huge) return RMP_CODE.overlap;
     this.#store(block, at, asid, gfn, immutable);
-    this.#tally.rmpupdate_4k += 1;
     return RMP_CODE.ok;
   }
 
   /** RMPUPDATE of a 2M entry to private, gfn being that of the first page. */
   makePrivate2m(pfn: number, asid: number, gfn: number): number {
     const [block, at] = this.#ensure(pfn);
-    if (at !== 0 || gfn % BLOCK_PAGES !== 0) return this.#failed(RMP_CODE.input);
-    if (block.asid.some((owner) => owner !== 0)) return this.#failed(RMP_CODE.overlap);
+    if (at !== 0 || gfn % BLOCK_PAGES !== 0) return RMP_CODE.input;
+    if (this.#meetsOther() || hasSmall(block)) return RMP_CODE.overlap;
     for (let i = 0; i < BLOCK_PAGES; i += 1) this.#store(block, i, asid, gfn + i, false);
     block.huge = true;
-    this.#tally.rmpupdate_2m += 1;
     return RMP_CODE.ok;
   }
 
   makeShared4k(pfn: number): number {
+    if (this.#meetsOther()) return RMP_CODE.overlap;
     const [block, at] = this.#ensure(pfn);
-    if (block.huge) return this.#failed(RMP_CODE.overlap);
+    if (block.huge) return RMP_CODE.overlap;
     this.#store(block, at, 0, 0, false);
-    this.#tally.rmpupdate_4k += 1;
     return RMP_CODE.ok;
   }
 
   makeShared2m(pfn: number): number {
     const [block, at] = this.#ensure(pfn);
-    if (at !== 0) return this.#failed(RMP_CODE.input);
-    if (!block.huge) return this.#failed(RMP_CODE.overlap);
+    if (at !== 0) return RMP_CODE.input;
+    if (this.#meetsOther() || hasSmall(block)) return RMP_CODE.overlap;
     for (let i = 0; i < BLOCK_PAGES; i += 1) this.#store(block, i, 0, 0, false);
     block.huge = false;
-    this.#tally.rmpupdate_2m += 1;
     return RMP_CODE.ok;
   }
 
-  /** Turns the 2M entry around `pfn` into 512 4K entries, which inherit its validated flag. */
-  psmash(pfn: number): void {
-    const [block] = this.#ensure(pfn);
+  /** Turns the 2M entry at `pfn` into 512 4K entries, which inherit its validated flag. */
+  psmash(pfn: number): number {
+    const [block, at] = this.#ensure(pfn);
+    if (at !== 0) return RMP_CODE.input;
+    if (this.#meetsOther()) return RMP_CODE.inUse;
+    if (!block.huge) return RMP_CODE.input;
     block.huge = false;
-    this.#tally.psmash += 1;
+    return RMP_CODE.ok;
   }
 
   /** The firmware is done with a launch page: validated, no longer immutable. */
@@ -142,9 +148,15 @@ export class Rmp {
     block.immutable[at] = immutable ? 1 : 0;
   }
 
-  #failed(code: number): number {
-    this.#tally.rmpupdate_failed += 1;
-    return code;
+  /** One attempt has come as far as its entry. @returns whether another processor holds that. */
+  #meetsOther(): boolean {
+    if (this.#held === 0) return false;
+    if (this.#free > 0) {
+      this.#free -= 1;
+      return false;
+    }
+    this.#held -= 1;
+    return true;
   }
 
   #find(pfn: number): [RmpBlock | undefined, number] {
@@ -160,4 +172,9 @@ export class Rmp {
     }
     return [block, pfn % BLOCK_PAGES];
   }
+}
+
+/** Pages of the block are assigned one by one. */
+function hasSmall(block: RmpBlock): boolean {
+  return !block.huge && block.asid.some((owner) => owner !== 0);
 }

@@ -24,7 +24,7 @@ export class State {
   readonly frames: Frames;
   /** `source: pool`. */
   readonly pool: Pool | undefined;
-  readonly rmp: Rmp;
+  readonly rmp = new Rmp();
   readonly contents: Contents;
   /** The last `set hugepages`; starts at what the policy has. */
   hugepagesSwitch: Knobs['hugepages'];
@@ -51,7 +51,6 @@ export class State {
     this.frames = new Frames(options.memoryBytes, (hugePages * this.hugePages) / BLOCK_PAGES);
     const hvo = this.knobs.metadata === 'hvo';
     if (this.knobs.source === 'pool') this.pool = new Pool(this.frames, hugePages, this.hugePages, hvo);
-    this.rmp = new Rmp(this.tally);
     this.contents = new Contents(options.contents, options.residentLimitBytes);
   }
 

@@ -12,6 +12,7 @@ import { type Block, blockOf, pageAt, type Slot, type Vm } from './model.js';
 import { aligned } from './ranges.js';
 import { type Reply, refuse } from './reply.js';
 import { PVALIDATE_CODE, type RmpEntry } from './rmp.js';
+import { smash } from './rmp-updates.js';
 import { accept, demote } from './sept.js';
 import { kindOfGfn } from './shareability.js';
 import { indexOf, slotAt } from './slots.js';
@@ -41,7 +42,7 @@ function pvalidate(state: State, vm: Vm, gfn: number, size: number): Reply {
   if (size === HUGE_BYTES && !entry.huge) return { values: { code: PVALIDATE_CODE.sizeMismatch } };
   if (size === PAGE_BYTES && entry.huge) {
     const head = gfn - (gfn % BLOCK_PAGES);
-    state.rmp.psmash(pfn);
+    smash(state, pfn);
     zapGfns(state, vm, head, head + BLOCK_PAGES);
     const again = privateAccess(state, vm, gfn);
     if (again !== undefined) return again;

@@ -1,6 +1,7 @@
 #include "core/engine.h"
 
 #include <algorithm>
+#include <cmath>
 #include <new>
 
 #include "core/lookahead.h"
@@ -42,9 +43,6 @@ Engine::Engine(const EngineOptions& options)
       natural_(options.knobs.shared_order == spec::SharedOrder::kNatural),
       one_table_(natural_ && (options.arch == spec::Arch::kNone || options.arch == spec::Arch::kPkvm)),
       prepares_every_fault_(snp_ && options.knobs.preparedness == spec::Preparedness::kNone),
-      fresh_pages_(options.arch != spec::Arch::kTdx && options.knobs.source == spec::Source::kBuddy &&
-                   options.knobs.preparedness != spec::Preparedness::kStateEarly),
-      fresh_blocks_(fresh_pages_ && !in_place_ && !options.knobs.by_attributes),
       single_conversions_(in_place_ && !natural_ && options.arch != spec::Arch::kTdx &&
                           options.knobs.preparedness != spec::Preparedness::kStateEarly),
       huge_order_(order_of(options.knobs.hugepages)),
@@ -60,7 +58,9 @@ Engine::Engine(const EngineOptions& options)
       // A page and its copy may each need a line, and one more is open while an op works.
       page_lines_(std::min(kMostLines, 2 * host_total_.value + kBlockPages)),
       vms_(spec::kLimitVm + 1),
-      files_by_id_(spec::kLimitGmem + 1, nullptr) {}
+      files_by_id_(spec::kLimitGmem + 1, nullptr) {
+  set_fresh_paths(true);
+}
 
 namespace {
 // A page of the op's VM is what the op is about.
@@ -186,9 +186,24 @@ Vm& Engine::vm_record(uint32_t number) {
 
 File* Engine::open_file(uint32_t gmem) const { return gmem < files_by_id_.size() ? files_by_id_[gmem] : nullptr; }
 
+namespace {
+// An integer from 0 to `most`; a record may hold anything.
+bool in_range(double value, uint32_t most) { return value >= 0 && value <= most && value == std::trunc(value); }
+}  // namespace
+
+// Sections 11 and 26. `size` of the record is the key `after`.
 Engine::Errno Engine::op_set(const spec::OpRecord& op) {
-  if (static_cast<spec::Switch>(op.arg) != spec::Switch::kHugepages || !(op.extra >= 0 && op.extra <= 2))
+  if (op.arg >= spec::kSwitches) return spec::kEINVAL;
+  const bool busy = static_cast<spec::Switch>(op.arg) == spec::Switch::kRmpBusy;
+  if (busy && !snp_) return spec::kEOPNOTSUPP;
+  if (!in_range(op.extra, spec::kSwitchMost[op.arg]) || !in_range(op.size, busy ? spec::kLimitAttempts : 0)) {
     return spec::kEINVAL;
+  }
+  if (busy) {
+    rmp_.hold(static_cast<uint32_t>(op.extra), static_cast<uint32_t>(op.size));
+    set_fresh_paths(!rmp_.busy());
+    return spec::kOk;
+  }
   const auto asked = static_cast<spec::Hugepages>(static_cast<uint8_t>(op.extra));
   hugepages_now_ = std::min(asked, knobs_.hugepages);
   return spec::kOk;

@@ -245,6 +245,38 @@ class Engine {
   void prepare_early(Lane& lane, File& file, Run<Index> run);
   bool prepare_hook(Lane& lane, Pfn first, uint32_t pages, Gfn gfn, uint16_t asid);
   bool hook_block(Lane& lane, Pfn first, uint32_t pages, Gfn gfn, uint16_t asid);
+  // RMPUPDATE and PSMASH as the kernel issues them (section 26, engine_rmp.cc). False: given up, no entry has changed.
+  bool assign_4k(Lane& lane, Pfn pfn, Gfn gfn, uint16_t asid) {
+    const RmpCode code = rmp_.make_private_4k(pfn, gfn, asid);
+    if (code != RmpCode::kOk && !assign_4k_again(lane, code, pfn, gfn, asid)) [[unlikely]]
+      return false;
+    lane.count(spec::Counter::kRmpupdate4k);
+    return true;
+  }
+  bool assign_2m(Lane& lane, Pfn first, Gfn gfn, uint16_t asid) {
+    const RmpCode code = rmp_.make_private_2m(first, gfn, asid);
+    if (code != RmpCode::kOk && !assign_2m_again(lane, code, first, gfn, asid)) [[unlikely]]
+      return false;
+    lane.count(spec::Counter::kRmpupdate2m);
+    return true;
+  }
+  bool assign_4k_again(Lane& lane, RmpCode code, Pfn pfn, Gfn gfn, uint16_t asid);
+  bool assign_2m_again(Lane& lane, RmpCode code, Pfn first, Gfn gfn, uint16_t asid);
+  void reassign_2m(Lane& lane, Pfn first, Gfn gfn, uint16_t asid);
+  // Of the 2M entry that starts at `pfn` or of the page's own 4K entry.
+  void make_shared(Lane& lane, Pfn pfn) {
+    const bool huge = rmp_.is_huge(pfn);
+    const RmpCode code = huge ? rmp_.make_shared_2m(pfn) : rmp_.make_shared_4k(pfn);
+    if (code != RmpCode::kOk && !share_again(lane, code, pfn, huge)) [[unlikely]]
+      return;
+    lane.count(huge ? spec::Counter::kRmpupdate2m : spec::Counter::kRmpupdate4k);
+  }
+  bool share_again(Lane& lane, RmpCode code, Pfn pfn, bool huge);
+  void smash(Pfn pfn);
+  template <class Attempt>
+  bool update_again(Lane& lane, RmpCode code, Pfn pfn, uint32_t order, uint32_t most, Attempt attempt);
+  void attempt_failed(Lane& lane, spec::Counter counter);
+  void set_fresh_paths(bool on);
   Errno prepare_error() const {
     return knobs_.prepare_errno == spec::PrepareErrno::kEFAULT ? spec::kEFAULT : spec::kEINVAL;
   }
@@ -298,8 +330,6 @@ class Engine {
   void free_everything(File& file);
   void zero_pages(File& file, uint64_t block, const Bitmap512& mask, PunchResult& result);
   void share_in_rmp(const File& file, uint64_t block, const Bitmap512& pages);
-  void make_shared(Lane& lane, Pfn pfn);
-  void smash(Pfn pfn);
   void drop_copies(File& file, Run<Index> run);
   void retain(File& file, Run<Index> run);
   void forget_retained(File& file, uint64_t block, const Bitmap512& pages);
@@ -328,6 +358,7 @@ class Engine {
   uint64_t merge_ranges(const std::vector<ChangedBlocks>& changed);
   uint64_t shared_groups(const File& file, uint64_t block) const;
   Errno op_populate(const spec::OpRecord& op, Outcome& out);
+  Errno fill_page(const File& file, Index index, Pfn pfn, Gfn gfn, uint8_t fill);
   Errno populate_step(Vm& vm, Slot& slot, Gfn gfn, Gfn end, const spec::OpRecord& op, uint64_t& done);
   Errno op_finalize(uint32_t vm);
   Errno op_validate(const spec::OpRecord& op, Outcome& out);
@@ -425,9 +456,9 @@ class Engine {
   const bool one_table_;
   const bool prepares_every_fault_;  // the hook is called whether or not the page is marked
   // First faults that engine_fault_fresh.cc may take: where memory comes from the buddy frames and nothing happens
-  // early; for whole blocks where the kinds of neighbours do not matter either.
-  const bool fresh_pages_;
-  const bool fresh_blocks_;
+  // early; for whole blocks where the kinds of neighbours do not matter either. Neither while the RMP is busy.
+  bool fresh_pages_ = false;
+  bool fresh_blocks_ = false;
   const bool single_conversions_;  // engine_convert_page.cc may take conversions of one page
   const uint32_t huge_order_;
   const bool merges_later_;

@@ -124,25 +124,28 @@ Engine::Errno Engine::populate_step(Vm& vm, Slot& slot, Gfn gfn, Gfn end, const 
   if (absent) return spec::kEFAULT;
 
   for (uint32_t i = 0; i < pages; ++i) {
-    const Pfn pfn = first + Pages{i};
-    if (snp_) {
-      if (rmp_.make_private_4k(pfn, gfn + Pages{i}, asid_of(file.vm)) != RmpCode::kOk) {
-        count(Counter::kRmpupdateFailed);
-        return spec::kEINVAL;
-      }
-      count(Counter::kRmpupdate4k);
-      rmp_.set_validated(pfn);
-    }
-    const auto fill = static_cast<uint8_t>(op.arg);
-    if (fill == 0) {
-      arena_.clear_page(pfn);
-    } else if (!arena_.write(pfn, 0, kPageBytes, fill, file.pages.word(block).huge())) {
-      return spec::kENOMEM;
-    }
-    mark_page(file, index + Pages{i});
-    if (tdx_) add_page(file, index);
-    ++done;
+    const Errno refused =
+        fill_page(file, index + Pages{i}, first + Pages{i}, gfn + Pages{i}, static_cast<uint8_t>(op.arg));
+    if (refused == spec::kOk) continue;
+    for (uint32_t undo = 0; snp_ && undo < i; ++undo) make_shared(lane_, first + Pages{undo});
+    return refused;
   }
+  for (uint32_t i = 0; i < pages; ++i) mark_page(file, index + Pages{i});
+  if (tdx_) add_page(file, index);
+  done += pages;
+  return spec::kOk;
+}
+
+// What a step's callback does for one page: contents, and on snp the RMP entry and the firmware's work.
+Engine::Errno Engine::fill_page(const File& file, Index index, Pfn pfn, Gfn gfn, uint8_t fill) {
+  if (fill == 0) {
+    arena_.clear_page(pfn);
+  } else if (!arena_.write(pfn, 0, kPageBytes, fill, file.pages.word(index.block()).huge())) {
+    return spec::kENOMEM;
+  }
+  if (!snp_) return spec::kOk;
+  if (!assign_4k(lane_, pfn, gfn, asid_of(file.vm))) return spec::kEFAULT;
+  rmp_.set_validated(pfn);
   return spec::kOk;
 }
 

@@ -1,6 +1,7 @@
 // The first fault of a page where nothing about it is unusual, in one piece: allocate, clear, assign, mark and map with
 // one look at the block's word. The same as add_folio, prepare and install_leaf one after the other; whatever is not
-// plain is left to those, and nothing has changed by then but that the folio may be there.
+// plain is left to those, and nothing has changed by then but that the folio may be there. RMPUPDATE is the bare
+// instruction here: all this is off while another processor may hold an entry (engine_rmp.cc).
 #include "core/engine.h"
 #include "core/fault_locks.h"
 

@@ -170,22 +170,6 @@ void Engine::forget_retained(File& file, uint64_t block, const Bitmap512& pages)
   if (file.retained) retained_pages_ -= file.retained->set(block, pages, false);
 }
 
-// RMPUPDATE to shared, of the 2M entry that starts at `pfn` or of the page's own 4K entry.
-void Engine::make_shared(Lane& lane, Pfn pfn) {
-  const bool huge = rmp_.is_huge(pfn);
-  if ((huge ? rmp_.make_shared_2m(pfn) : rmp_.make_shared_4k(pfn)) != RmpCode::kOk) {
-    lane.count(Counter::kRmpupdateFailed);
-    return;
-  }
-  lane.count(huge ? Counter::kRmpupdate2m : Counter::kRmpupdate4k);
-}
-
-// Breaks the 2M RMP entry that holds `pfn`. REQUIRES: there is one.
-void Engine::smash(Pfn pfn) {
-  rmp_.psmash(Pfn::of_block(pfn.block()));
-  count(Counter::kPsmash);
-}
-
 // Drops the shared copies of a run: memory of the VMM, so no folio counters.
 void Engine::drop_copies(File& file, Run<Index> wanted) {
   if (!file.copies) return;

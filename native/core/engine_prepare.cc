@@ -10,35 +10,19 @@ namespace gmem {
 using spec::Counter;
 
 // The pfns of one block: every maximal run of unassigned ones gets entries, 2M where the pfn is aligned and 512 of the
-// run remain. On failure the entries of this call are made shared again.
+// run remain. Where one is given up the entries of this call are made shared again.
 bool Engine::hook_block(Lane& lane, Pfn first, uint32_t pages, Gfn gfn, uint16_t asid) {
-  if (pages == kBlockPages && rmp_.block_unassigned(first.block())) {
-    if (rmp_.make_private_2m(first, gfn, asid) == RmpCode::kOk) {
-      lane.count(Counter::kRmpupdate2m);
-      return true;
-    }
-    lane.count(Counter::kRmpupdateFailed);
-    return false;
-  }
+  if (pages == kBlockPages && rmp_.block_unassigned(first.block())) return assign_2m(lane, first, gfn, asid);
   if (pages == 1) {
     RmpEntry entry;
     if (rmp_.lookup(first, entry) && entry.assigned) return true;
-    if (rmp_.make_private_4k(first, gfn, asid) == RmpCode::kOk) {
-      lane.count(Counter::kRmpupdate4k);
-      return true;
-    }
-    lane.count(Counter::kRmpupdateFailed);
-    return false;
+    return assign_4k(lane, first, gfn, asid);
   }
   const Bitmap512 before = rmp_.assigned(first.block());
   const uint32_t begin = first.in_block();
   for (uint32_t i = begin; i < begin + pages; ++i) {
     if (before.test(i)) continue;
-    if (rmp_.make_private_4k(Pfn::of_block(first.block(), i), gfn + Pages{i - begin}, asid) == RmpCode::kOk) {
-      lane.count(Counter::kRmpupdate4k);
-      continue;
-    }
-    lane.count(Counter::kRmpupdateFailed);
+    if (assign_4k(lane, Pfn::of_block(first.block(), i), gfn + Pages{i - begin}, asid)) continue;
     for (uint32_t undo = begin; undo < i; ++undo) {
       if (!before.test(undo)) make_shared(lane, Pfn::of_block(first.block(), undo));
     }

@@ -35,8 +35,7 @@ void Engine::rebuild_rmp(File& file, uint64_t block) {
   zap_block(lane_, file, block, all);
   const Pfn first = file.pages.first_pfn(block);
   for (uint32_t i = 0; i < kBlockPages; ++i) make_shared(lane_, first + Pages{i});
-  rmp_.make_private_2m(first, slot->gfn_of(Index::of_block(block)), asid_of(file.vm));
-  count(Counter::kRmpupdate2m);
+  reassign_2m(lane_, first, slot->gfn_of(Index::of_block(block)), asid_of(file.vm));
   count(Counter::kPromotions);
 }
 

@@ -4,12 +4,23 @@ namespace gmem {
 
 Rmp::Rmp(Pages total)
     : blocks_(total.value >> kBlockShift),
+      reach_(blocks_),
       words_(blocks_),
       assigned_(blocks_),
       validated_(blocks_),
       owners_(blocks_),
       narrow_owners_(blocks_),
       wide_owners_(blocks_) {}
+
+[[gnu::noinline]] RmpCode Rmp::out_of_reach(uint64_t block, RmpCode held) {
+  if (block >= blocks_) return RmpCode::kFailInput;
+  if (free_ > 0) {
+    --free_;
+    return RmpCode::kOk;
+  }
+  if (--held_ == 0) reach_ = blocks_;
+  return held;
+}
 
 bool Rmp::lookup(Pfn pfn, RmpEntry& entry) const {
   const uint64_t block = pfn.block();
@@ -142,7 +153,7 @@ void Rmp::set_scattered_owner(uint32_t line, uint32_t in_block, Gfn gfn, uint16_
 
 RmpCode Rmp::make_private_4k(Pfn pfn, Gfn gfn, uint16_t asid) {
   const uint64_t block = pfn.block();
-  if (block >= blocks_) return RmpCode::kFailInput;
+  if (const RmpCode code = reach(block, RmpCode::kFailOverlap); code != RmpCode::kOk) return code;
   if (kind(words_[block]) == kHuge) return RmpCode::kFailOverlap;
   const uint32_t line = open_line(block);
   const uint32_t i = pfn.in_block();
@@ -156,7 +167,7 @@ RmpCode Rmp::make_private_4k(Pfn pfn, Gfn gfn, uint16_t asid) {
 
 RmpCode Rmp::make_shared_4k(Pfn pfn) {
   const uint64_t block = pfn.block();
-  if (block >= blocks_) return RmpCode::kFailInput;
+  if (const RmpCode code = reach(block, RmpCode::kFailOverlap); code != RmpCode::kOk) return code;
   switch (kind(words_[block])) {
     case kHuge:
       return RmpCode::kFailOverlap;
@@ -175,7 +186,8 @@ RmpCode Rmp::make_shared_4k(Pfn pfn) {
 
 RmpCode Rmp::make_shared_2m(Pfn first) {
   const uint64_t block = first.block();
-  if (block >= blocks_ || first.in_block() != 0) return RmpCode::kFailInput;
+  if (first.in_block() != 0) return RmpCode::kFailInput;
+  if (const RmpCode code = reach(block, RmpCode::kFailOverlap); code != RmpCode::kOk) return code;
   if (kind(words_[block]) == kLine) return RmpCode::kFailOverlap;
   words_[block] = kNone;
   return RmpCode::kOk;
@@ -183,7 +195,9 @@ RmpCode Rmp::make_shared_2m(Pfn first) {
 
 RmpCode Rmp::psmash(Pfn first) {
   const uint64_t block = first.block();
-  if (block >= blocks_ || first.in_block() != 0 || kind(words_[block]) != kHuge) return RmpCode::kFailInput;
+  if (first.in_block() != 0) return RmpCode::kFailInput;
+  if (const RmpCode code = reach(block, RmpCode::kFailInUse); code != RmpCode::kOk) return code;
+  if (kind(words_[block]) != kHuge) return RmpCode::kFailInput;
   const uint64_t word = words_[block];
   const uint32_t line = open_line(block);
   owners_[line] = {Gfn::of_block(payload(word)).value, huge_asid(word), Form::kRun, 0};

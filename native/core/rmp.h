@@ -6,7 +6,11 @@
 // one guest's and of one 16 TiB; else a word a page. 4K entries exist only after PSMASH or 4K updates.
 //
 // Always: a 2M entry has no line; a line has at least one page assigned; a validated page is assigned. Result codes are
-// the hardware's.
+// the hardware's, and a nonzero one has changed nothing.
+//
+// One call is one attempt of the instruction; what the kernel makes of the answer is in engine_rmp.cc. Other processors
+// that work in the table are a number of attempts: while some are left no instruction reaches a block (`reach_` is 0),
+// so that the test for the end of the table, which every instruction has, is the test for them too.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +22,8 @@
 
 namespace gmem {
 
-// RMPUPDATE and PSMASH result codes (AMD64 APM vol. 3; Linux asm/sev-common.h for the overlap code).
+// RMPUPDATE and PSMASH result codes (AMD64 APM vol. 3; Linux asm/sev-common.h for the overlap code). An entry that
+// another processor holds is an overlap to RMPUPDATE, and in use to PSMASH.
 enum class RmpCode : uint8_t { kOk = 0, kFailInput = 1, kFailPermission = 2, kFailInUse = 3, kFailOverlap = 4 };
 
 // What a lookup of one page says (snp_lookup_rmpentry): the page's own assignment, the level of its 2M region.
@@ -53,7 +58,8 @@ class Rmp {
   RmpCode make_private_4k(Pfn pfn, Gfn gfn, uint16_t asid);
   RmpCode make_private_2m(Pfn first, Gfn gfn, uint16_t asid) {
     const uint64_t block = first.block();
-    if (block >= blocks_ || first.in_block() != 0 || gfn.in_block() != 0) return RmpCode::kFailInput;
+    if (first.in_block() != 0 || gfn.in_block() != 0) return RmpCode::kFailInput;
+    if (const RmpCode code = reach(block, RmpCode::kFailOverlap); code != RmpCode::kOk) return code;
     if (kind(words_[block]) == kLine) return RmpCode::kFailOverlap;
     words_.expect(block);
     words_[block] = kHuge | uint64_t{asid} << 4 | gfn.block() << 16;
@@ -64,6 +70,19 @@ class Rmp {
 
   // PSMASH: 512 4K entries in place of a 2M one; the validated flag is handed on.
   RmpCode psmash(Pfn first);
+
+  // Other processors are busy in the table: of the attempts from now on that come as far as an entry `free` go through,
+  // and the next `held` find it held. In place of what was said before.
+  void hold(uint32_t held, uint32_t free) {
+    held_ = held;
+    free_ = free;
+    reach_ = busy() ? 0 : blocks_;
+  }
+  bool busy() const { return held_ != 0; }
+  // The table itself shows that an update of this order overlaps: the failure is real and will not pass.
+  bool overlaps(Pfn pfn, uint32_t order) const {
+    return kind(words_[pfn.block()]) == (order == kOrder4k ? kHuge : kLine);
+  }
 
   // Sets the validated flag of the entry that holds `pfn`. REQUIRES: assigned.
   void set_validated(Pfn pfn);
@@ -135,7 +154,14 @@ class Rmp {
   void narrow(uint32_t line);
   void widen(uint32_t line);
 
+  // What an attempt meets on the way to its block: nothing (kOk), the end of the table, or an entry that is held.
+  RmpCode reach(uint64_t block, RmpCode held) { return block < reach_ ? RmpCode::kOk : out_of_reach(block, held); }
+  RmpCode out_of_reach(uint64_t block, RmpCode held);
+
   uint64_t blocks_;
+  uint64_t reach_;  // blocks that instructions reach without a word: all, or none while busy
+  uint32_t held_ = 0;
+  uint32_t free_ = 0;
   VirtualArray<uint64_t> words_;
   LineNumbers lines_;
   VirtualArray<Bitmap512> assigned_;

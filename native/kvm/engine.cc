@@ -145,7 +145,8 @@ OutcomeRecord Engine::run(const OpRecord& op) {
       out = destroy(op);
       break;
     case OpKind::kSet:
-      out = answer(0);
+      // No kernel lets itself be told that another processor is busy in the RMP.
+      out = answer(op.arg == static_cast<uint32_t>(spec::Switch::kRmpBusy) ? EOPNOTSUPP : 0);
       break;
     default:
       out = answer(EOPNOTSUPP);

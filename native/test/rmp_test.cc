@@ -22,32 +22,42 @@ class NaiveRmp {
  public:
   explicit NaiveRmp(uint64_t blocks) : blocks_(blocks) {}
 
+  void hold(uint32_t held, uint32_t free) {
+    held_ = held;
+    free_ = free;
+  }
   RmpCode make_private_4k(uint64_t pfn, uint64_t gfn, uint16_t asid) {
     if (pfn / kBlockPages >= blocks_) return RmpCode::kFailInput;
+    if (meets_other()) return RmpCode::kFailOverlap;
     if (huge_.contains(pfn / kBlockPages)) return RmpCode::kFailOverlap;
     small_[pfn] = {asid, gfn, false};
     return RmpCode::kOk;
   }
   RmpCode make_private_2m(uint64_t pfn, uint64_t gfn, uint16_t asid) {
     if (pfn / kBlockPages >= blocks_ || pfn % kBlockPages != 0 || gfn % kBlockPages != 0) return RmpCode::kFailInput;
+    if (meets_other()) return RmpCode::kFailOverlap;
     if (any_small(pfn)) return RmpCode::kFailOverlap;
     huge_[pfn / kBlockPages] = {asid, gfn, false};
     return RmpCode::kOk;
   }
   RmpCode make_shared_4k(uint64_t pfn) {
     if (pfn / kBlockPages >= blocks_) return RmpCode::kFailInput;
+    if (meets_other()) return RmpCode::kFailOverlap;
     if (huge_.contains(pfn / kBlockPages)) return RmpCode::kFailOverlap;
     small_.erase(pfn);
     return RmpCode::kOk;
   }
   RmpCode make_shared_2m(uint64_t pfn) {
     if (pfn / kBlockPages >= blocks_ || pfn % kBlockPages != 0) return RmpCode::kFailInput;
+    if (meets_other()) return RmpCode::kFailOverlap;
     if (any_small(pfn)) return RmpCode::kFailOverlap;
     huge_.erase(pfn / kBlockPages);
     return RmpCode::kOk;
   }
   RmpCode psmash(uint64_t pfn) {
-    if (pfn % kBlockPages != 0 || !huge_.contains(pfn / kBlockPages)) return RmpCode::kFailInput;
+    if (pfn / kBlockPages >= blocks_ || pfn % kBlockPages != 0) return RmpCode::kFailInput;
+    if (meets_other()) return RmpCode::kFailInUse;
+    if (!huge_.contains(pfn / kBlockPages)) return RmpCode::kFailInput;
     const NaiveEntry entry = huge_[pfn / kBlockPages];
     huge_.erase(pfn / kBlockPages);
     for (uint64_t i = 0; i < kBlockPages; ++i) small_[pfn + i] = {entry.asid, entry.gfn + i, entry.validated};
@@ -71,11 +81,20 @@ class NaiveRmp {
   bool huge(uint64_t pfn) const { return huge_.contains(pfn / kBlockPages); }
 
  private:
+  bool meets_other() {
+    if (held_ == 0) return false;
+    uint32_t& left = free_ > 0 ? free_ : held_;
+    const bool held = free_ == 0;
+    --left;
+    return held;
+  }
   bool any_small(uint64_t pfn) const {
     const auto it = small_.lower_bound(pfn / kBlockPages * kBlockPages);
     return it != small_.end() && it->first < (pfn / kBlockPages + 1) * kBlockPages;
   }
   uint64_t blocks_;
+  uint32_t held_ = 0;
+  uint32_t free_ = 0;
   std::map<uint64_t, NaiveEntry> small_;
   std::map<uint64_t, NaiveEntry> huge_;
 };
@@ -119,6 +138,12 @@ TEST(rmp_fuzz) {
     // Mostly a run (gfn = base + page), sometimes anything.
     uint64_t gfn =
         random.one_in(40) ? random.below(far) : (random.one_in(20) ? far : 4096 * random.below(2)) + pfn % kBlockPages;
+    if (random.one_in(50)) {
+      const auto held = static_cast<uint32_t>(random.below(30));
+      const auto free = static_cast<uint32_t>(random.below(30));
+      rmp.hold(held, free);
+      naive.hold(held, free);
+    }
     switch (random.below(14)) {
       case 0:
       case 1:
@@ -157,11 +182,103 @@ TEST(rmp_fuzz) {
     if (step % 500 == 0) check_all(rmp, naive, kBlocks);
   }
   check_all(rmp, naive, kBlocks);
+  rmp.hold(0, 0);
   for (uint64_t pfn = 0; pfn < kBlocks * kBlockPages; ++pfn) {
     rmp.psmash({pfn / kBlockPages * kBlockPages});
     CHECK_EQ(shown(rmp.make_shared_4k({pfn})), "0");
   }
   CHECK_EQ(rmp.metadata_bytes(), 0U);
+}
+
+// Every instruction in every state of its block, free and held. Held, it answers with a code of its own and changes
+// nothing; refused for its arguments, it has not come as far as that.
+TEST(rmp_instructions_free_and_held) {
+  struct State {
+    const char* name;
+    void (*make)(Rmp&);
+  };
+  const State states[] = {
+      {"empty", [](Rmp&) {}},
+      {"page 5", [](Rmp& rmp) { rmp.make_private_4k({5}, {517}, 1); }},
+      {"all pages",
+       [](Rmp& rmp) {
+         for (uint64_t i = 0; i < kBlockPages; ++i) rmp.make_private_4k({i}, {512 + i}, 1);
+       }},
+      {"2M", [](Rmp& rmp) { rmp.make_private_2m({0}, {512}, 1); }},
+  };
+  struct Instruction {
+    const char* name;
+    RmpCode (*attempt)(Rmp&);
+    const char* codes;  // by state
+    const char* held;
+  };
+  const Instruction instructions[] = {
+      {"4K private", [](Rmp& rmp) { return rmp.make_private_4k({5}, {9}, 2); }, "0004", "4"},
+      {"4K private beside", [](Rmp& rmp) { return rmp.make_private_4k({6}, {9}, 2); }, "0004", "4"},
+      {"4K shared", [](Rmp& rmp) { return rmp.make_shared_4k({5}); }, "0004", "4"},
+      {"2M private", [](Rmp& rmp) { return rmp.make_private_2m({0}, {0}, 2); }, "0440", "4"},
+      {"2M shared", [](Rmp& rmp) { return rmp.make_shared_2m({0}); }, "0440", "4"},
+      {"PSMASH", [](Rmp& rmp) { return rmp.psmash({0}); }, "1110", "3"},
+      {"2M private, pfn", [](Rmp& rmp) { return rmp.make_private_2m({1}, {0}, 2); }, "1111", "1"},
+      {"2M private, gfn", [](Rmp& rmp) { return rmp.make_private_2m({0}, {1}, 2); }, "1111", "1"},
+      {"2M shared, pfn", [](Rmp& rmp) { return rmp.make_shared_2m({1}); }, "1111", "1"},
+      {"PSMASH, pfn", [](Rmp& rmp) { return rmp.psmash({1}); }, "1111", "1"},
+      {"4K private, beyond", [](Rmp& rmp) { return rmp.make_private_4k({4096}, {1}, 2); }, "1111", "1"},
+      {"4K shared, beyond", [](Rmp& rmp) { return rmp.make_shared_4k({4096}); }, "1111", "1"},
+      {"2M private, beyond", [](Rmp& rmp) { return rmp.make_private_2m({4096}, {0}, 2); }, "1111", "1"},
+      {"2M shared, beyond", [](Rmp& rmp) { return rmp.make_shared_2m({4096}); }, "1111", "1"},
+      {"PSMASH, beyond", [](Rmp& rmp) { return rmp.psmash({4096}); }, "1111", "1"},
+  };
+  const auto entries = [](const Rmp& rmp) {
+    std::string text;
+    for (const uint64_t pfn : {0U, 5U, 6U, 511U}) {
+      RmpEntry entry;
+      rmp.lookup({pfn}, entry);
+      text += std::to_string(entry.asid) + (entry.huge ? " 2M " : " 4K ") + std::to_string(entry.gfn.value) + "; ";
+    }
+    return text;
+  };
+  for (const Instruction& instruction : instructions) {
+    for (size_t s = 0; s < std::size(states); ++s) {
+      Rmp rmp({4 * kBlockPages});
+      states[s].make(rmp);
+      const std::string what = std::string(instruction.name) + ", " + states[s].name + ": ";
+      const std::string wanted(1, instruction.codes[s]);
+      // The table tells whether an overlap is real.
+      if (wanted == "4") {
+        CHECK(rmp.overlaps({5}, instruction.name[0] == '2' ? kOrder2m : kOrder4k));
+      }
+      const std::string before = entries(rmp);
+      rmp.hold(2, 1);  // two are held up after one that is not
+      CHECK_EQ(what + shown(instruction.attempt(rmp)), what + wanted);
+      const std::string between = entries(rmp);
+      if (wanted != "0") CHECK_EQ(what + between, what + before);
+      for (int i = 0; i < 2; ++i) CHECK_EQ(what + shown(instruction.attempt(rmp)), what + instruction.held);
+      CHECK_EQ(what + entries(rmp), what + between);
+      const bool looked = std::string(instruction.held) != "1";
+      CHECK_EQ(rmp.busy(), !looked);
+      std::string left;
+      for (int i = 0; i < 4; ++i) left += shown(rmp.make_shared_4k({1500}));
+      CHECK_EQ(what + left, what + (looked ? "0000" : "0440"));
+      CHECK(!rmp.busy());
+    }
+  }
+}
+
+TEST(rmp_held_anew) {
+  Rmp rmp({4 * kBlockPages});
+  const auto three = [&] {
+    std::string codes;
+    for (int i = 0; i < 3; ++i) codes += shown(rmp.make_shared_4k({7}));
+    return codes;
+  };
+  rmp.hold(1000, 0);
+  rmp.hold(1, 1);
+  CHECK_EQ(three(), "040");
+  rmp.hold(1000, 1000);
+  rmp.hold(0, 2);
+  CHECK(!rmp.busy());
+  CHECK_EQ(three(), "000");
 }
 
 TEST(rmp_codes) {

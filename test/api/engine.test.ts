@@ -98,6 +98,7 @@ for (const kind of ENGINES) {
     assert.deepEqual(vm.finalize(), ok);
     assert.deepEqual(vm.validate({ gpa: 0, size: '4K' }), { ok: false, errno: 'EOPNOTSUPP' });
     assert.equal(host.set('hugepages', '2M').ok, true);
+    assert.deepEqual(host.set('rmp-busy', 3), { ok: false, errno: 'EOPNOTSUPP' });
     assert.deepEqual(vm.touch({ gpa: '2MiB' }), ok);
     assert.equal(gmem.pages(512, 1).order(0), 9);
     assert.equal(gmem.split({ offset: '2MiB', size: '2MiB' }).split, 1);

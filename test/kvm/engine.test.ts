@@ -162,6 +162,7 @@ test('what this kernel cannot do is EOPNOTSUPP, counted, and stops nothing', { s
       { op: 'merge', gmem: 0, offset: 0, size: PAGE, order: 9 },
       { op: 'poison', gmem: 0, offset: 0 },
       { op: 'pressure', order: 9, free: 0 },
+      { op: 'set', key: 'rmp-busy', value: 1 },
       { op: 'pin', gmem: 0, offset: 0, size: PAGE, kind: 'speculative' },
       { op: 'touch', gpa: -PAGE },
       { op: 'touch', gpa: 2 ** 52 },

@@ -15,7 +15,14 @@ import type { Check } from './verify.js';
 const NOT_HELD: readonly FrameState[] = [FRAME.free, FRAME.pressure, FRAME.pool, FRAME.vmemmap];
 
 const ONLY_TDX: readonly CounterName[] = ['sept_add', 'sept_aug', 'sept_demote', 'sept_promote', 'sept_remove'];
-const ONLY_SNP: readonly CounterName[] = ['prepares', 'rmpupdate_4k', 'rmpupdate_2m', 'psmash'];
+const ONLY_SNP: readonly CounterName[] = [
+  'prepares',
+  'rmpupdate_4k',
+  'rmpupdate_2m',
+  'rmpupdate_failed',
+  'psmash',
+  'psmash_failed',
+];
 const ONLY_1G: readonly CounterName[] = [
   'faults_1g',
   'folios_allocated_1g',
