@@ -162,7 +162,8 @@ Engine::Epoch Engine::survey(const spec::OpRecord* ops, uint64_t first, uint64_t
   }
   epoch.end = at;
   epoch.may_write = written <= room;
-  epoch.worth_it = at - first >= kLeastBeside && several;
+  // Whom another processor holds up would depend on who comes first.
+  epoch.worth_it = at - first >= kLeastBeside && several && !rmp_.busy();
   return epoch;
 }
 

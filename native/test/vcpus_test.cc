@@ -282,6 +282,40 @@ TEST(vcpu_threads_count_what_one_thread_counts) {
   }
 }
 
+// Another processor is busy in the RMP now and then: whom it holds up is as with one thread. Epochs run beside each
+// other all the same, where it is not.
+TEST(vcpu_threads_are_held_up_as_one_thread_is) {
+  for (const Design& design : designs()) {
+    if (design.arch != spec::Arch::kSnp) continue;
+    Random random(91);
+    const std::vector<spec::OpRecord> plain = random_stream(random, Layout{120}, 12000, false);
+    // Busy in every other stretch, the first long one among them: later most pages have their entries.
+    std::vector<spec::OpRecord> ops;
+    bool busy = true;
+    for (const spec::OpRecord& op : plain) {
+      const auto kind = static_cast<OpKind>(op.kind);
+      const bool vcpu =
+          kind == OpKind::kTouch || kind == OpKind::kFault || kind == OpKind::kGuestRead || kind == OpKind::kGuestWrite;
+      if (!vcpu) {
+        busy = !busy;
+        spec::OpRecord set = op_of(OpKind::kSet, 0, 0, static_cast<double>(random.below(5)), 0,
+                                   static_cast<uint32_t>(spec::Switch::kRmpBusy));
+        set.extra = busy ? static_cast<double>(1 + random.below(60)) : 0;
+        ops.push_back(set);
+      }
+      ops.push_back(op);
+    }
+    const EngineOptions options = test::options(design.knobs, design.arch, 1 * kGiB);
+    const Ran one = run(options, ops, 0);
+    CHECK(one.counters[static_cast<size_t>(Counter::kRmpupdateFailed)] > 0);
+    for (const uint32_t threads : {2U, 4U}) {
+      const Ran many = run(options, ops, threads);
+      compare(design, ops, one, many);
+      CHECK(many.figures.epochs > 0);
+    }
+  }
+}
+
 // Memory runs out in the middle: who is refused is as with one thread, where frames of one size are all there is.
 TEST(vcpu_threads_are_refused_as_one_thread_is) {
   std::vector<Design> all = designs();

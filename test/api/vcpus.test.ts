@@ -64,6 +64,31 @@ for (const policy of presetPolicies().filter((p) => unsupportedReason(p.knobs, p
   });
 }
 
+test('while another processor is busy in the RMP, epochs run on one thread, with the answers of one', async () => {
+  const size = 64 * MiB;
+  const builder = new OpBuilder().push({ op: 'create', size }).push({ op: 'bind', slot: 0, size });
+  const touches = (from: number) => {
+    for (let i = 0; i < 4096; i += 1)
+      builder.push({ op: 'touch', vcpu: i % 4, gpa: from + ((i * 40503) % 4096) * 4096 });
+  };
+  builder.push({ op: 'set', key: 'rmp-busy', value: 50, after: 700 });
+  touches(0);
+  builder.push({ op: 'set', key: 'rmp-busy', value: 1024 }).push({ op: 'set', key: 'rmp-busy', value: 0 });
+  touches(32 * MiB);
+  const runs = [];
+  for (const vcpus of [1, 4]) {
+    const host = createEngine({ policy: 'mainline-6.18', memory: '1GiB', arch: 'snp' });
+    const { outcomes } = await host.run(builder.stream, { outcomes: true, vcpus });
+    assert.deepEqual(host.verify(), []);
+    assert.equal(host.host().vcpu_ops_concurrent, vcpus === 1 ? undefined : 4096);
+    runs.push({ outcomes: outcomes?.bytes, counters: { ...host.counters(), stranded_pages_end: 0 } });
+    host.close();
+  }
+  assert.deepEqual(runs[1], runs[0]);
+  assert.equal(runs[0]?.counters.rmpupdate_failed, 50);
+  assert.deepEqual(runs[0]?.counters.errors, { EINVAL: 3 });
+});
+
 test('the bundled recording counts the same on threads', async () => {
   const { ops } = await openInput(TRACE);
   for (const name of ['mainline-6.18', 'rfc-thp', 'hugetlb-2m']) {
