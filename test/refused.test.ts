@@ -1,13 +1,15 @@
 /**
  * An op that is refused on its arguments changes nothing: no page of any file, no counter but `errors`. On random streams,
- * on every engine.
+ * on every engine. No RMPUPDATE is held up in them: a hook that was given up answers EINVAL too, and not for its arguments.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Backend } from '../lib/engine/backend.js';
 import { OutcomeRecords } from '../lib/ops/outcomes.js';
+import type { RecordFields } from '../lib/ops/records.js';
 import { COUNTER_NAMES } from '../lib/spec/counters.js';
 import { ERRNOS } from '../lib/spec/errnos.js';
+import { SWITCH_NAMES } from '../lib/spec/knobs.js';
 import type { OpName } from '../lib/spec/ops.js';
 import { PAGE_VIEW_WORDS } from '../lib/spec/page-view.js';
 import { engines } from './support/backends.js';
@@ -39,15 +41,20 @@ function snapshot(backend: Backend): Buffer {
   return Buffer.concat(parts);
 }
 
+function holdsUp(fields: RecordFields): boolean {
+  return nameOf(fields) === 'set' && SWITCH_NAMES[fields.arg] === 'rmp-busy';
+}
+
 for (const engine of engines) {
   describe(`an op refused on its arguments changes nothing on ${engine.name}`, () => {
     let refused = 0;
     for (const profile of PROFILE_NAMES) {
       test(profile, () => {
-        for (let stream = 0; stream < STREAMS / PROFILE_NAMES.length; stream += 1) {
-          const random = new Random(8000 + stream);
+        for (let n = 0; n < STREAMS / PROFILE_NAMES.length; n += 1) {
+          const random = new Random(8000 + n);
           const policy = customPolicy(random);
-          const plan = { ...policy, ...randomStream(random.fork(), profile, policy, STREAM_OPS) };
+          const stream = randomStream(random.fork(), profile, policy, STREAM_OPS);
+          const plan = { ...policy, ...stream, ops: stream.ops.filter((fields) => !holdsUp(fields)) };
           const backend = engine.create(optionsOf(plan));
           const records = recordsOf(plan.ops);
           const outcomes = new OutcomeRecords(1);

@@ -4,6 +4,7 @@
 import type { RecordFields } from '../../lib/ops/records.js';
 import { SWITCHES } from '../../lib/spec/knobs.js';
 import { CREATE_FLAG } from '../../lib/spec/ops.js';
+import { MOST_BUSY_ATTEMPTS, RMP_ATTEMPTS } from '../../lib/spec/rmp.js';
 import { PAGE_BYTES } from '../../lib/spec/units.js';
 import { Aim, type Place } from './aim.js';
 import { convertible, convertOp } from './conversions.js';
@@ -151,6 +152,7 @@ export class Actions {
         return [op('poison', { gmem, offset })];
       }
       case 'set':
+        if (random.chance(this.#setting.arch === 'snp' ? 0.5 : 0.05)) return [busyRmp(random)];
         return [op('set', { key: 'hugepages', value: random.pick(SWITCHES.hugepages) })];
       case 'pressure': {
         const order = Number(random.weighted({ 9: 72, 18: 15, 0: 8, 1: 5 }));
@@ -378,6 +380,13 @@ export class Actions {
     this.#world.slots = this.#world.slots.filter((other) => other !== slot);
     return op('bind', { vm: slot.vm, slot: slot.slot, gmem: slot.file.id, size: 0 });
   }
+}
+
+/** So that an update is tried again, given up, or given up half-way through an op of many. */
+function busyRmp(random: Random): RecordFields {
+  const value = random.pick([0, 1, RMP_ATTEMPTS - 1, RMP_ATTEMPTS, RMP_ATTEMPTS + 1, 40, 200, MOST_BUSY_ATTEMPTS]);
+  const after = random.chance(0.5) ? 0 : random.pick([1, 2, 5, 40, BLOCK - 1, BLOCK, 600, MOST_BUSY_ATTEMPTS]);
+  return op('set', { key: 'rmp-busy', value, after });
 }
 
 function guestSpan({ vm, gfn, pages }: Place): { vm: number; page: number; pages: number } {

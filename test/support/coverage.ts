@@ -34,7 +34,7 @@ export const EXPECTED_ERRNOS: { readonly [N in OpName]: readonly Errno[] } = {
   poison: ['EBADF', 'EINVAL', 'ENOENT'],
   split: ['EBADF', 'EINVAL', 'EAGAIN', 'ENOMEM'],
   merge: ['EBADF', 'EINVAL', 'EAGAIN'],
-  set: [],
+  set: ['EINVAL', 'EOPNOTSUPP'],
   pressure: ['EINVAL'],
   close: ['EBADF'],
   destroy: ['EBADF'],
@@ -42,9 +42,7 @@ export const EXPECTED_ERRNOS: { readonly [N in OpName]: readonly Errno[] } = {
 };
 
 /** Counters no stream can move, and why. */
-export const UNREACHABLE_COUNTERS: { readonly [N in CounterName]?: string } = {
-  rmpupdate_failed: 'the prepare walk asks only for entries that cannot overlap, so no RMPUPDATE of the model fails',
-};
+export const UNREACHABLE_COUNTERS: { readonly [N in CounterName]?: string } = {};
 
 /** What makes a design itself: counters that its own streams must move. */
 export const COUNTERS_OF_DESIGN: { readonly [P in PresetName]?: readonly CounterName[] } = {
@@ -76,7 +74,7 @@ export const COUNTERS_OF_DESIGN: { readonly [P in PresetName]?: readonly Counter
 /** Counters that TDX, and mappings that grow again, move; each on some stream of its arch. */
 export const COUNTERS_OF_ARCH: { readonly [A in Arch]?: readonly CounterName[] } = {
   none: ['promotions'],
-  snp: ['promotions'],
+  snp: ['promotions', 'rmpupdate_failed', 'psmash_failed'],
   tdx: [
     'sept_add',
     'sept_aug',

@@ -3,6 +3,7 @@
  */
 import { accesses } from './accesses.js';
 import { attributes } from './attributes.js';
+import { busyRmp } from './busy-rmp.js';
 import { convert } from './convert.js';
 import { convertInPlace } from './convert-in-place.js';
 import { fault } from './fault.js';
@@ -50,5 +51,6 @@ export const RULES: { readonly [section: string]: readonly Rule[] } = {
   'S-EPT (23)': sept,
   'promotion (24)': promotion,
   'deferred merges (25)': deferred,
+  'RMP (26)': busyRmp,
   "tables of the kernel's selftests": selftests,
 };
