@@ -8,6 +8,7 @@
  * entry has all 512 pages assigned to one ASID, at consecutive gfns from an aligned one; an attempt that answers nonzero
  * has changed no entry.
  */
+import { RMP_GFN_BITS } from '../spec/rmp.js';
 import { BLOCK_PAGES } from './frames.js';
 
 /** Result codes of RMPUPDATE and PSMASH (AMD64 APM volume 3; Linux has the overlap as RMPUPDATE_FAIL_OVERLAP). */
@@ -81,6 +82,7 @@ export class Rmp {
 
   /** RMPUPDATE of a 4K entry to private; it loses `validated`. */
   makePrivate4k(pfn: number, asid: number, gfn: number, immutable = false): number {
+    if (!fits(gfn)) return RMP_CODE.input;
     if (this.#meetsOther()) return RMP_CODE.overlap;
     const [block, at] = this.#ensure(pfn);
     if (block.huge) return RMP_CODE.overlap;
@@ -91,7 +93,7 @@ export class Rmp {
   /** RMPUPDATE of a 2M entry to private, gfn being that of the first page. */
   makePrivate2m(pfn: number, asid: number, gfn: number): number {
     const [block, at] = this.#ensure(pfn);
-    if (at !== 0 || gfn % BLOCK_PAGES !== 0) return RMP_CODE.input;
+    if (at !== 0 || gfn % BLOCK_PAGES !== 0 || !fits(gfn)) return RMP_CODE.input;
     if (this.#meetsOther() || hasSmall(block)) return RMP_CODE.overlap;
     for (let i = 0; i < BLOCK_PAGES; i += 1) this.#store(block, i, asid, gfn + i, false);
     block.huge = true;
@@ -172,6 +174,11 @@ export class Rmp {
     }
     return [block, pfn % BLOCK_PAGES];
   }
+}
+
+/** An entry has room for it. */
+function fits(gfn: number): boolean {
+  return gfn < 2 ** RMP_GFN_BITS;
 }
 
 /** Pages of the block are assigned one by one. */

@@ -14,7 +14,7 @@ import { ARCHES, KNOB_NAMES, KNOBS, type KnobName, SWITCH_MOST, SWITCH_NAMES } f
 import { CONTENTS, CREATE_FLAG, FLAG, ID_LIMITS, OP_NAMES, RECORD_BYTES } from './ops.js';
 import { EXITS, OUTCOME_BYTES, outcomeValues } from './outcomes.js';
 import { NO_PFN, PAGE_BIT, PAGE_VIEW, PAGE_VIEW_WORDS } from './page-view.js';
-import { RMP_ATTEMPTS } from './rmp.js';
+import { RMP_ATTEMPTS, RMP_GFN_BITS } from './rmp.js';
 import { SIMD_PATHS } from './simd.js';
 import { ORDER_1G, ORDER_2M, ORDER_4K, PAGE_BYTES, PAGE_SHIFT } from './units.js';
 import { LOCK_KINDS, MAX_VCPU_THREADS } from './vcpus.js';
@@ -156,6 +156,7 @@ inline constexpr size_t kSwitches = ${SWITCH_NAMES.length};
 inline constexpr uint32_t kSwitchMost[kSwitches] = {${SWITCH_MOST.join(', ')}};
 // Attempts of one RMPUPDATE that fails for the moment.
 inline constexpr uint32_t kRmpAttempts = ${RMP_ATTEMPTS};
+inline constexpr uint32_t kRmpGfnBits = ${RMP_GFN_BITS};
 
 // Outcomes.
 ${enumClass('Exit', EXITS)}

@@ -18,10 +18,11 @@ bool Engine::hook_block(Lane& lane, Pfn first, uint32_t pages, Gfn gfn, uint16_t
     if (rmp_.lookup(first, entry) && entry.assigned) return true;
     return assign_4k(lane, first, gfn, asid);
   }
+  // Of a block that is prepared already one word says so.
+  if (rmp_.is_huge(first)) return true;
   const Bitmap512 before = rmp_.assigned(first.block());
   const uint32_t begin = first.in_block();
-  for (uint32_t i = begin; i < begin + pages; ++i) {
-    if (before.test(i)) continue;
+  for (uint32_t i = before.next_clear(begin); i < begin + pages; i = before.next_clear(i + 1)) {
     if (assign_4k(lane, Pfn::of_block(first.block(), i), gfn + Pages{i - begin}, asid)) continue;
     for (uint32_t undo = begin; undo < i; ++undo) {
       if (!before.test(undo)) make_shared(lane, Pfn::of_block(first.block(), undo));
@@ -35,13 +36,16 @@ bool Engine::hook_block(Lane& lane, Pfn first, uint32_t pages, Gfn gfn, uint16_t
 bool Engine::prepare_hook(Lane& lane, Pfn first, uint32_t pages, Gfn gfn, uint16_t asid) {
   lane.count(Counter::kPrepares);
   if (pages <= kBlockPages) return hook_block(lane, first, pages, gfn, asid);
+  // Blocks before the first that lacks an entry have nothing to undo.
+  uint32_t begin = 0;
+  while (begin < pages && rmp_.block_assigned((first + Pages{begin}).block())) begin += kBlockPages;
   std::vector<Bitmap512> before;
-  for (uint32_t at = 0; at < pages; at += kBlockPages) {
+  for (uint32_t at = begin; at < pages; at += kBlockPages) {
     before.push_back(rmp_.assigned((first + Pages{at}).block()));
     if (hook_block(lane, first + Pages{at}, kBlockPages, gfn + Pages{at}, asid)) continue;
     before.pop_back();
     for (size_t block = 0; block < before.size(); ++block) {
-      const Pfn start = first + Pages{block * kBlockPages};
+      const Pfn start = first + Pages{begin + block * kBlockPages};
       if (rmp_.is_huge(start) && before[block].none()) make_shared(lane, start);
       for (uint32_t i = 0; !rmp_.is_huge(start) && i < kBlockPages; ++i) {
         RmpEntry entry;
@@ -58,7 +62,7 @@ bool Engine::prepare_hook(Lane& lane, Pfn first, uint32_t pages, Gfn gfn, uint16
 bool Engine::block_ready(const File& file, uint64_t block, bool hook) const {
   if (file.pages.marked_count(block) != kBlockPages) return false;
   if (!hook || !in_place_) return true;
-  return rmp_.is_huge(file.pages.first_pfn(block)) || rmp_.assigned(file.pages.first_pfn(block).block()).all();
+  return rmp_.block_assigned(file.pages.first_pfn(block).block());
 }
 
 // Marked and, for a private page on snp, assigned. REQUIRES: present.

@@ -97,7 +97,7 @@ Engine::Epoch Engine::glance(const spec::OpRecord* ops, uint64_t first, uint64_t
     several = several || share.of(ops[at]) != lane_of_first;
   }
   epoch.end = first + most;
-  epoch.worth_it = several;
+  epoch.worth_it = several && !rmp_.busy();
   return epoch;
 }
 

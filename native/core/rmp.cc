@@ -153,6 +153,7 @@ void Rmp::set_scattered_owner(uint32_t line, uint32_t in_block, Gfn gfn, uint16_
 
 RmpCode Rmp::make_private_4k(Pfn pfn, Gfn gfn, uint16_t asid) {
   const uint64_t block = pfn.block();
+  if (!fits(gfn)) return RmpCode::kFailInput;
   if (const RmpCode code = reach(block, RmpCode::kFailOverlap); code != RmpCode::kOk) return code;
   if (kind(words_[block]) == kHuge) return RmpCode::kFailOverlap;
   const uint32_t line = open_line(block);

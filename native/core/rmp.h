@@ -19,6 +19,7 @@
 #include "core/line_store.h"
 #include "core/units.h"
 #include "core/virtual_array.h"
+#include "spec.gen.h"
 
 namespace gmem {
 
@@ -58,7 +59,7 @@ class Rmp {
   RmpCode make_private_4k(Pfn pfn, Gfn gfn, uint16_t asid);
   RmpCode make_private_2m(Pfn first, Gfn gfn, uint16_t asid) {
     const uint64_t block = first.block();
-    if (first.in_block() != 0 || gfn.in_block() != 0) return RmpCode::kFailInput;
+    if (first.in_block() != 0 || gfn.in_block() != 0 || !fits(gfn)) return RmpCode::kFailInput;
     if (const RmpCode code = reach(block, RmpCode::kFailOverlap); code != RmpCode::kOk) return code;
     if (kind(words_[block]) == kLine) return RmpCode::kFailOverlap;
     words_.expect(block);
@@ -89,6 +90,9 @@ class Rmp {
 
   bool is_huge(Pfn pfn) const { return kind(words_[pfn.block()]) == kHuge; }
   bool block_unassigned(uint64_t block) const { return kind(words_[block]) == kNone; }
+  bool block_assigned(uint64_t block) const {
+    return kind(words_[block]) == kHuge || (kind(words_[block]) == kLine && assigned_[line_of(block)].all());
+  }
   // Bits of the assigned pages of a block.
   Bitmap512 assigned(uint64_t block) const;
   void share(bool on) {
@@ -114,6 +118,8 @@ class Rmp {
   static constexpr uint64_t kLow = 0xffffffff;
   static constexpr uint64_t kGfnBits = (uint64_t{1} << 48) - 1;  // more than a guest-physical address has
 
+  // An entry has room for it.
+  static bool fits(Gfn gfn) { return gfn.value >> spec::kRmpGfnBits == 0; }
   static uint64_t kind(uint64_t word) { return word & 3; }
   static uint16_t huge_asid(uint64_t word) { return static_cast<uint16_t>((word >> 4) & 0x3ff); }
   static uint64_t payload(uint64_t word) { return word >> 16; }

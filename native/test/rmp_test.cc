@@ -17,6 +17,9 @@ struct NaiveEntry {
   bool validated;
 };
 
+// An entry has 39 bits for the gfn.
+constexpr uint64_t kGfnEnd = uint64_t{1} << 39;
+
 // The table as the manual describes it: 4K entries, 2M entries, never both for one page.
 class NaiveRmp {
  public:
@@ -27,14 +30,15 @@ class NaiveRmp {
     free_ = free;
   }
   RmpCode make_private_4k(uint64_t pfn, uint64_t gfn, uint16_t asid) {
-    if (pfn / kBlockPages >= blocks_) return RmpCode::kFailInput;
+    if (pfn / kBlockPages >= blocks_ || gfn >= kGfnEnd) return RmpCode::kFailInput;
     if (meets_other()) return RmpCode::kFailOverlap;
     if (huge_.contains(pfn / kBlockPages)) return RmpCode::kFailOverlap;
     small_[pfn] = {asid, gfn, false};
     return RmpCode::kOk;
   }
   RmpCode make_private_2m(uint64_t pfn, uint64_t gfn, uint16_t asid) {
-    if (pfn / kBlockPages >= blocks_ || pfn % kBlockPages != 0 || gfn % kBlockPages != 0) return RmpCode::kFailInput;
+    if (pfn / kBlockPages >= blocks_ || pfn % kBlockPages != 0) return RmpCode::kFailInput;
+    if (gfn % kBlockPages != 0 || gfn >= kGfnEnd) return RmpCode::kFailInput;
     if (meets_other()) return RmpCode::kFailOverlap;
     if (any_small(pfn)) return RmpCode::kFailOverlap;
     huge_[pfn / kBlockPages] = {asid, gfn, false};

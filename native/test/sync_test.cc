@@ -44,9 +44,10 @@ TEST(sharded_lock_keeps_writers_from_readers) {
   auto work = [&](uint32_t member) {
     for (uint64_t i = 0; i < kRounds; ++i) {
       if (i % 16 == member) {
-        const ExclusiveGuard guard(&lock, figures[member]);
+        lock.lock(figures[member]);
         ++left;
         ++right;
+        lock.unlock();
       } else {
         lock.lock_shared(member, figures[member]);
         if (left != right) ++torn[member];

@@ -63,6 +63,18 @@ const INSTRUCTIONS: readonly {
     codes: [input, input, input, input],
     held: input,
   },
+  {
+    name: '4K private, gfn',
+    attempt: (rmp) => rmp.makePrivate4k(5, 2, 2 ** 39),
+    codes: [input, input, input, input],
+    held: input,
+  },
+  {
+    name: '2M private, gfn beyond',
+    attempt: (rmp) => rmp.makePrivate2m(0, 2, 2 ** 39),
+    codes: [input, input, input, input],
+    held: input,
+  },
   { name: '2M shared, pfn', attempt: (rmp) => rmp.makeShared2m(1), codes: [input, input, input, input], held: input },
   { name: 'PSMASH, pfn', attempt: (rmp) => rmp.psmash(1), codes: [input, input, input, input], held: input },
 ];

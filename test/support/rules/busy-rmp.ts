@@ -371,4 +371,40 @@ const through: readonly Rule[] = [
   },
 ];
 
-export const busyRmp: readonly Rule[] = [...switching, ...givenUp, ...undone, ...populating, ...through];
+/** The first byte beyond what an entry can name. */
+const BEYOND = 2 ** 51;
+
+/** Not another processor's doing: the entry has no room for the gfn. It is not tried again. */
+const unfit: readonly Rule[] = [
+  {
+    rule: 'a gfn of 2^39 does not fit into an entry: the hook fails at once, the last below it is as any other',
+    ...SNP,
+    steps: [
+      [{ op: 'create', size: 2 * PAGE }, ok],
+      [{ op: 'bind', slot: 0, gpa: BEYOND - PAGE, size: 2 * PAGE }, ok],
+      [{ op: 'fault', gpa: BEYOND - PAGE, access: 'private' }, yes({ pfn: 0, order: 0, level: '4K' })],
+      [{ op: 'fault', gpa: BEYOND, access: 'private' }, no('EINVAL')],
+      [{ op: 'fault', gpa: BEYOND, access: 'private' }, no('EINVAL')],
+      [{ op: 'populate', gpa: BEYOND, size: PAGE, fill: 1 }, no('EFAULT')],
+    ],
+    pages: [
+      { index: 0, prepared: true, rmp: entry(BEYOND / PAGE - 1) },
+      { index: 1, pfn: 1, order: 0, ...NOTHING },
+    ],
+    counters: { rmpupdate_4k: 1, rmpupdate_failed: 3, prepares: 3 },
+  },
+  {
+    rule: 'the same by 2M, with the errno of the series',
+    ...SNP,
+    policy: THP,
+    steps: [
+      [{ op: 'create', size: HUGE }, ok],
+      [{ op: 'bind', slot: 0, gpa: BEYOND, size: HUGE }, ok],
+      [{ op: 'touch', gpa: BEYOND, size: PAGE, write: true }, no('EFAULT', { exit: 'memory-fault', done: 0 })],
+    ],
+    pages: [{ index: 0, pfn: 0, order: 9, ...NOTHING }],
+    counters: { rmpupdate_2m: 0, rmpupdate_failed: 1, pages_cleared: 512 },
+  },
+];
+
+export const busyRmp: readonly Rule[] = [...unfit, ...switching, ...givenUp, ...undone, ...populating, ...through];
