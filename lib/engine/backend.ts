@@ -37,8 +37,8 @@ export interface Mailbox {
   readonly outcome: Uint8Array;
   /** Runs the op in `record`; its outcome is in `outcome` then. */
   step(): void;
-  /** The same with a record of its own, which nobody else fills: what is in it from the last time need not be filled in again. */
-  readonly own: { readonly record: Uint8Array; readonly step: () => void };
+  /** The same with memory of its own, which nobody else fills: what is in it from the last time need not be filled in again. */
+  readonly own: { readonly record: Uint8Array; readonly outcome: Uint8Array; readonly step: () => void };
 }
 
 /** What a run did: ops, and nanoseconds inside the engine. */

@@ -97,6 +97,7 @@ class NativeBackend implements Backend {
       step: () => addon.step(handle),
       own: {
         record: new Uint8Array(memory, RECORD_BYTES + OUTCOME_BYTES, RECORD_BYTES),
+        outcome: new Uint8Array(memory, 2 * RECORD_BYTES + OUTCOME_BYTES, OUTCOME_BYTES),
         step: addon.stepper(handle),
       },
     };

@@ -44,12 +44,12 @@ export class Stepper {
    */
   constructor(idle: () => Mailbox) {
     this.#idle = idle;
-    const { own, outcome } = idle();
+    const { own } = idle();
     this.#run = own.step;
     this.#record = OpRecords.over(own.record);
     const { buffer, byteOffset } = own.record;
     this.#quantities = new Float64Array(buffer, byteOffset, RECORD_BYTES / 8);
-    this.#outcome = new OutcomeRecords(1, outcome);
+    this.#outcome = new OutcomeRecords(1, own.outcome);
   }
 
   /**
@@ -121,7 +121,7 @@ export class Stepper {
     this.#extra = extra;
   }
 
-  /** Value of this engine's last single op, by its position in `OUTCOME_VALUES`; `undefined` when it is not part of it. */
+  /** Value of the last step's outcome, by its position in `OUTCOME_VALUES`; `undefined` when it is not part of it. */
   value(position: number): number | undefined {
     if (!(position === 0 || position === 1 || position === 2 || position === 3)) {
       throw argumentError(`value: ${shown(position)} is not accepted, accepted: 0 to 3`);
@@ -129,7 +129,7 @@ export class Stepper {
     return (this.#outcome.has(0) >> position) & 1 ? this.#outcome.value(0, position) : undefined;
   }
 
-  /** The outcome of this engine's last single op as a plain object, as `apply` gives it. @throws GmemError `ERR_GMEM_ARGUMENT` before the first step. */
+  /** The outcome of the last step as a plain object, as `apply` gives it. @throws GmemError `ERR_GMEM_ARGUMENT` before the first step. */
   outcome(): Outcome {
     if (this.#kind === UNKNOWN) throw argumentError('outcome: no op was stepped yet');
     return this.#outcome.decode(0, this.#record.opName(0));

@@ -64,7 +64,7 @@ Napi::Value create(const Napi::CallbackInfo& info) {
 // close(handle). Closing what is closed does nothing.
 void close(const Napi::CallbackInfo& info) { info.Env().GetInstanceData<Instance>()->sessions.close(id_at(info, 0)); }
 
-// mailbox(handle): ArrayBuffer of one op record, one outcome record, and one op record for steps.
+// mailbox(handle): ArrayBuffer of an op record and its outcome record, and the same for steps.
 Napi::Value mailbox(const Napi::CallbackInfo& info) {
   const auto keep = new std::shared_ptr<Session::Mailbox>(session_at(info, 0).mailbox);
   return Napi::ArrayBuffer::New(

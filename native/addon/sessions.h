@@ -14,12 +14,13 @@ namespace gmem::addon {
 
 inline constexpr char kBusy[] = "the engine is busy: a run of its own threads is under way";
 
-// One engine and the mailbox for single ops: an op record, its outcome, and an op record for steps alone.
+// One engine and the mailbox for single ops: an op record and its outcome, and the same for steps alone.
 struct Session {
   struct Mailbox {
     spec::OpRecord op;
     spec::OutcomeRecord outcome;
     spec::OpRecord step;
+    spec::OutcomeRecord step_outcome;
   };
 
   explicit Session(const EngineOptions& options)

@@ -23,7 +23,7 @@ napi_value step(napi_env env, napi_callback_info info) {
   if (session == nullptr) return refuse_raw(env, "the engine is closed");
   if (session->busy()) return refuse_raw(env, kBusy);
   try {
-    session->engine.run(&session->mailbox->step, 1, &session->mailbox->outcome);
+    session->engine.run(&session->mailbox->step, 1, &session->mailbox->step_outcome);
   } catch (const std::exception& error) {
     napi_throw_error(env, nullptr, error.what());
   }

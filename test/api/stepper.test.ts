@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { FLAG, OP_KIND, OP_NAMES, OpRecords, OUTCOME_VALUES, type RecordFields } from '../../lib/index.js';
+import { PAGE_BYTES } from '../../lib/spec/units.js';
 import { presetPolicies } from '../support/policies.js';
 import { randomStream } from '../support/random-stream.js';
 import { ENGINES, start, startBound } from './engines.js';
 
 const TOUCH = OP_KIND.touch;
+const BLOCK_PAGES = 512;
+const HUGE = BLOCK_PAGES * PAGE_BYTES;
 
 for (const kind of ENGINES) {
   test(`${kind}: steps answer what the same records answer in a run`, async () => {
@@ -90,6 +93,26 @@ for (const kind of ENGINES) {
     const run = host.run([{ op: 'touch', gpa: 0 }]);
     assert.throws(() => stepper.step(TOUCH, 0, 0, 0, 0, 0, 0, 4096, 0), { code: 'ERR_GMEM_BUSY' });
     await run;
+    host.close();
+  });
+
+  test(`${kind}: what is between two steps of the same op changes neither the step nor its outcome`, () => {
+    const { host, vm } = startBound(kind);
+    const stepper = host.stepper();
+    const fault = (block: number) => stepper.step(OP_KIND.fault, FLAG.private, 0, 0, 0, 0, block * HUGE, 0, 0);
+    assert.equal(fault(0), 0);
+    const first = stepper.outcome();
+    // Other fields of the same record, another kind, and what is refused.
+    assert.equal(vm.touch({ gpa: 3 * HUGE, size: 2 * PAGE_BYTES }).ok, true);
+    assert.equal(host.apply({ op: 'fault', gpa: 0, access: 'shared' }).ok, false);
+    assert.throws(() => fault(0.1), { code: 'ERR_GMEM_ARGUMENT' });
+    assert.throws(() => stepper.step(OP_KIND.fault, 0xff, 0, 0, 0, 0, 0, 0, 0), { code: 'ERR_GMEM_ARGUMENT' });
+    assert.deepEqual(stepper.outcome(), first);
+    assert.equal(fault(1), 0);
+    const pages = host.pages(0);
+    const present = [0, 1, 2, 3].map((block) => pages.has(block * BLOCK_PAGES, 'present'));
+    assert.deepEqual(present, [true, true, false, true]);
+    assert.equal(stepper.value(0), pages.pfn(BLOCK_PAGES));
     host.close();
   });
 
