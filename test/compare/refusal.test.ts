@@ -80,7 +80,7 @@ test('a comparison refuses exactly the policies whose create the engine refuses;
       const policy = result.policy as (typeof policies)[number];
       const [shown] = (await replay(input, { ...options, policy })).results;
       assert.ok(shown !== undefined && isRun(shown));
-      assert.equal(!isRun(result), shown.counters.errors['EINVAL'] !== undefined, `${policy} on ${arch}`);
+      assert.equal(!isRun(result), 'EINVAL' in shown.counters.errors, `${policy} on ${arch}`);
       if (isRun(result)) assert.deepEqual(result.counters.errors, {});
     }
     assert.ok(results.some(isRun));
