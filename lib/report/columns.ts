@@ -4,7 +4,7 @@
  */
 import type { RunResult } from '../compare/results.js';
 import { COUNTERS, type CounterName, type LeafSize, liveLeaves } from '../spec/counters.js';
-import { duration, grouped, pagesAsBytes, prefixed } from './format.js';
+import { bytes, duration, grouped, pagesAsBytes, prefixed } from './format.js';
 
 export interface Column {
   key: string;
@@ -96,6 +96,7 @@ export const COLUMNS: readonly Column[] = [
   counter('shared_copy_pages_peak', 'memory', 'copies', 'less', pagesAsBytes, inBytes),
   counter('stranded_pages_end', 'memory', 'stranded', 'less', pagesAsBytes, inBytes),
   counter('retained_pages_peak', 'memory', 'retained', 'less', pagesAsBytes, inBytes),
+  counter('metadata_bytes_modelled_peak', 'memory', 'metadata', 'less', bytes),
   {
     key: 'zaps',
     group: 'zaps',

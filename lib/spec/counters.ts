@@ -54,6 +54,7 @@ export const COUNTERS = {
   shared_copy_pages_peak: 'pages of shared copies outside gmem, peak (double allocation)',
   stranded_pages_end: 'free pages in 2M blocks that an unmovable page keeps broken, at the end',
   metadata_bytes_modelled_peak: 'modelled metadata of the pages held (struct page: 64 bytes each), peak',
+  metadata_bytes_modelled_end: 'the same, at the end',
 } as const;
 
 export type CounterName = keyof typeof COUNTERS;

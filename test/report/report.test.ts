@@ -6,7 +6,7 @@ import { OpBuilder } from '../../lib/ops/builder.js';
 import { PRESET_NAMES } from '../../lib/policy/presets.js';
 import { COLUMNS } from '../../lib/report/columns.js';
 import { csvReport } from '../../lib/report/csv.js';
-import { difference, duration, grouped, pagesAsBytes, prefixed, share } from '../../lib/report/format.js';
+import { bytes, difference, duration, grouped, pagesAsBytes, prefixed, share } from '../../lib/report/format.js';
 import { standing } from '../../lib/report/html/comparison.js';
 import { htmlReport } from '../../lib/report/html/report.js';
 import { jsonReport } from '../../lib/report/json.js';
@@ -234,4 +234,18 @@ test('a 16 GiB SNP guest is set beside the published run, any other is not', asy
   assert.doesNotMatch(text(await compare(inputOf(guest(2 ** 34)), { ...options, arch: 'tdx' })), said);
   assert.doesNotMatch(text(await compare(inputOf(guest(2 ** 33)), options)), said);
   assert.doesNotMatch(text(await compare(inputOf(guest(2 ** 34)), { ...options, policies: ['inplace-v6'] })), said);
+});
+
+test('metadata and what is retained: in the table, and a chart each', async () => {
+  const document = await sample({ policies: ['mainline-6.18'] });
+  const [run] = document.results;
+  assert.ok(run !== undefined && isRun(run));
+  const text = tableReport(document);
+  assert.match(text, / metadata /);
+  assert.ok(text.includes(` ${bytes(run.counters.metadata_bytes_modelled_peak)} `));
+  const page = htmlReport(document);
+  assert.match(page, /<figcaption>Metadata</);
+  assert.ok(page.includes(`peak ${bytes(run.counters.metadata_bytes_modelled_peak)}`));
+  assert.doesNotMatch(page, /<figcaption>Retained</);
+  assert.deepEqual([0, 64, 1024, 4096, 3_145_728].map(bytes), ['0', '64 B', '1 KiB', '4 KiB', '3 MiB']);
 });
