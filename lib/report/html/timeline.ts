@@ -42,7 +42,7 @@ const CHARTS: readonly Chart[] = [
   },
   {
     title: 'Retained',
-    note: 'private pages that a punch should have freed and the design kept',
+    note: 'pages left in the file by conversions to shared: punch zero, keep, refuse',
     bytes: true,
     of: ['retained_pages'],
   },
