@@ -100,6 +100,7 @@ export class SameStructures {
     set('host_pages_end', this.#held);
     set('stranded_pages_end', this.#frames.stranded());
     set('metadata_bytes_modelled_peak', this.#held * STRUCT_PAGE_BYTES);
+    set('metadata_bytes_modelled_end', this.#held * STRUCT_PAGE_BYTES);
     into.set(this.#counters);
   }
 

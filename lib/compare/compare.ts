@@ -166,7 +166,8 @@ async function runPolicy(
   },
 ): Promise<PolicyResult> {
   const refused =
-    unsupportedReason(policy.knobs, settings.arch) ?? inputRefusal(options.files, policy.knobs, settings.memory_bytes);
+    unsupportedReason(policy.knobs, settings.arch) ??
+    inputRefusal(options.files, policy.knobs, settings.arch, settings.memory_bytes);
   if (refused !== undefined) return { policy: policy.name, engine, refused };
   const resolved = resolveOptions({
     policy,

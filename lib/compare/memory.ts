@@ -16,6 +16,8 @@ const READS = [OP_KIND['guest-read'], OP_KIND['host-read'], OP_KIND['vmm-read']]
 export interface FileEvent {
   gmem: number;
   sizeBytes: number;
+  /** Bits of `CREATE_FLAG`, others too; 0 of a file closed. */
+  flags: number;
 }
 
 export interface StreamNeeds {
@@ -32,11 +34,11 @@ export function streamNeeds(source: OpSource): StreamNeeds {
   const files: FileEvent[] = [];
   const { counts, structural } = surveyOf(source);
   for (let i = 0; i < structural.length; i += 1) {
-    const { kind, gmem, size } = structural.read(i);
-    if (kind === OP_KIND.close) files.push({ gmem, sizeBytes: 0 });
+    const { kind, gmem, size, extra } = structural.read(i);
+    if (kind === OP_KIND.close) files.push({ gmem, sizeBytes: 0, flags: 0 });
     if (kind !== OP_KIND.create || !(size > 0 && size % PAGE_BYTES === 0)) continue;
     guestBytes += size;
-    files.push({ gmem, sizeBytes: size });
+    files.push({ gmem, sizeBytes: size, flags: extra });
   }
   return { guestBytes, readsContents: READS.some((kind) => counts[kind] !== 0), files };
 }

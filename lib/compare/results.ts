@@ -59,6 +59,8 @@ export const TIMELINE_COLUMNS = [
   'leaves_2m',
   'leaves_1g',
   'stranded_pages',
+  'retained_pages',
+  'metadata_bytes',
 ] as const;
 export type TimelineColumn = (typeof TIMELINE_COLUMNS)[number];
 

@@ -82,6 +82,8 @@ export class TimelineSampler {
       liveLeaves(of, '2m'),
       liveLeaves(of, '1g'),
       of('stranded_pages_end'),
+      of('retained_pages_end'),
+      of('metadata_bytes_modelled_end'),
     ];
   }
 }

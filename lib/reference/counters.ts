@@ -3,7 +3,7 @@
  */
 import { COUNTER_NAMES } from '../spec/counters.js';
 import { hostLeaves } from './host-leaves.js';
-import { metadataPeak } from './metadata.js';
+import { metadataNow, metadataPeak } from './metadata.js';
 import { retainedPages } from './retained.js';
 import type { State } from './state.js';
 
@@ -22,6 +22,7 @@ export function readCounters(state: State): number[] {
     shared_copy_pages_peak: frames.copyPagesPeak,
     stranded_pages_end: frames.strandedPages(),
     metadata_bytes_modelled_peak: metadataPeak(state),
+    metadata_bytes_modelled_end: metadataNow(state),
   };
   return COUNTER_NAMES.map((name) => counters[name]);
 }

@@ -25,6 +25,13 @@ export function metadataPeak(state: State): number {
   return state.tally.metadata_bytes_modelled_peak;
 }
 
+/** Of what is held now. */
+export function metadataNow(state: State): number {
+  if (state.knobs.metadata === 'hvo') return hvoBytes(state);
+  if (state.knobs.metadata === 'structless') return structlessBytes(state);
+  return state.frames.hostPages * STRUCT_PAGE_BYTES;
+}
+
 /** One vmemmap page for a whole huge page, all of them for one that is split, a struct page for each frame outside. */
 export function hvoBytes(state: State): number {
   const { pool, frames } = state;

@@ -4,7 +4,7 @@
  */
 import type { RunResult } from '../compare/results.js';
 import { COUNTERS, type CounterName, type LeafSize, liveLeaves } from '../spec/counters.js';
-import { duration, grouped, pagesAsBytes, prefixed } from './format.js';
+import { bytes, duration, grouped, pagesAsBytes, prefixed } from './format.js';
 
 export interface Column {
   key: string;
@@ -15,6 +15,8 @@ export interface Column {
   better: 'less' | 'neither';
   value: (run: RunResult) => number;
   format: (value: number) => string;
+  /** Of these events, how many were the first of their range: shown in brackets behind them. */
+  distinct?: CounterName;
   /** What the number is, for a reader who knows KVM. */
   explanation: string;
   /** A host figure: of this machine, and never the same twice. */
@@ -40,6 +42,17 @@ function counter(
   };
 }
 
+/** Splits or merges: a folio that is merged may split again, and published counts are of distinct ones. */
+function events(
+  name: CounterName,
+  distinct: CounterName,
+  group: string,
+  title: string,
+  better: Column['better'],
+): Column {
+  return { ...counter(name, group, title, better, grouped, `; in brackets: ${COUNTERS[distinct]}`), distinct };
+}
+
 const inBytes = ' (counted in 4K pages, shown in bytes)';
 
 function leaves(size: LeafSize, title: string, aside = ''): Column {
@@ -62,11 +75,11 @@ export const COLUMNS: readonly Column[] = [
   counter('folios_allocated_2m', 'folios', '2M', 'neither'),
   counter('folios_allocated_1g', 'folios', '1G', 'neither'),
   counter('fallbacks', 'folios', 'fallb', 'less'),
-  counter('splits_2m', 'splits', '2M', 'less'),
-  counter('splits_1g', 'splits', '1G', 'less'),
+  events('splits_2m', 'split_distinct_2m', 'splits', '2M', 'less'),
+  events('splits_1g', 'split_distinct_1g', 'splits', '1G', 'less'),
   counter('split_failed', 'splits', 'failed', 'less'),
-  counter('merges_2m', 'merges', '2M', 'neither'),
-  counter('merges_1g', 'merges', '1G', 'neither'),
+  events('merges_2m', 'merge_distinct_2m', 'merges', '2M', 'neither'),
+  events('merges_1g', 'merge_distinct_1g', 'merges', '1G', 'neither'),
   counter('promotions', 'merges', 'promoted', 'neither'),
   counter('prepares', 'prepare', 'hooks', 'less'),
   counter('rmpupdate_4k', 'RMPUPDATE', '4K', 'less'),
@@ -84,6 +97,7 @@ export const COLUMNS: readonly Column[] = [
   counter('shared_copy_pages_peak', 'memory', 'copies', 'less', pagesAsBytes, inBytes),
   counter('stranded_pages_end', 'memory', 'stranded', 'less', pagesAsBytes, inBytes),
   counter('retained_pages_peak', 'memory', 'retained', 'less', pagesAsBytes, inBytes),
+  counter('metadata_bytes_modelled_peak', 'memory', 'metadata', 'less', bytes),
   {
     key: 'zaps',
     group: 'zaps',

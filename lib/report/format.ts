@@ -2,6 +2,8 @@
  * Numbers as people read them, without a locale: the same bytes everywhere.
  */
 
+import { PAGE_BYTES } from '../spec/units.js';
+
 /** `1234567` as `1,234,567`. */
 export function grouped(value: number): string {
   const [whole, fraction] = String(value).split('.');
@@ -24,6 +26,11 @@ export function prefixed(value: number): string {
 function significant(value: number): string {
   const size = Math.abs(value);
   return value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : 2);
+}
+
+/** Bytes as `pagesAsBytes` writes them. */
+export function bytes(count: number): string {
+  return count > 0 && count < 1024 ? `${count} B` : pagesAsBytes(count / PAGE_BYTES);
 }
 
 /** Pages as bytes in three digits and a binary unit: `1.26 GiB`, `301 MiB`, `0`. */

@@ -2,6 +2,7 @@
  * What a reader of a comparison must know before its numbers mislead: said alike by the table and the HTML file.
  */
 import { isRun, type ResultsDocument } from '../compare/results.js';
+import { publishedRemark } from './published.js';
 
 /** One sentence each, in the order to show them; mostly none. */
 export function remarks(document: ResultsDocument): string[] {
@@ -15,5 +16,7 @@ export function remarks(document: ResultsDocument): string[] {
       'the input converts memory but never uses any (a log of conversions only): no page is ever allocated, so there is nothing to split, prepare, clear or copy, and the designs cannot differ',
     );
   }
+  const published = publishedRemark(document);
+  if (published !== undefined) said.push(published);
   return said;
 }

@@ -51,7 +51,9 @@ export function tableReport(document: ResultsDocument, options: TableOptions = {
   const counted = runs.filter((run) => run.host.counters_known !== 0);
   if (counted.length < runs.length)
     lines.push('the kvm engine says what every op answered; what the kernel did inside is not known');
-  const zero = usedColumns(counted).zero;
+  const { used, zero } = usedColumns(counted);
+  if (counted.length > 0 && used.some((column) => column.distinct !== undefined))
+    lines.push(paint(DIM, 'splits and merges: events, and in brackets the distinct ranges they were of'));
   if (counted.length > 0 && zero.length > 0)
     lines.push(...wrap(`zero everywhere: ${zero.join(', ')}`).map((l) => paint(DIM, l)));
   if (counted.length > 0) {
@@ -120,6 +122,8 @@ function grid(runs: readonly RunResult[], width: number, paint: (code: string, t
 
 function cell(column: Column, run: RunResult): string {
   const text = column.format(column.value(run));
+  if (column.distinct !== undefined && column.value(run) > 0)
+    return `${text} (${grouped(run.counters[column.distinct])})`;
   if (column.key !== 'modelled_cycles') return text;
   const largest = Object.entries(run.modelled.cycles).sort((a, b) => b[1] - a[1])[0];
   return largest === undefined ? text : `${text} ${largest[0]} ${share(largest[1], run.modelled.cycles_total)}`;

@@ -14,7 +14,8 @@ export const COUNTERS = {
   folios_freed_4k: '4K folios removed from gmem files',
   folios_freed_2m: '2M folios removed from gmem files',
   folios_freed_1g: '1G folios removed from gmem files',
-  fallbacks: 'orders the allocator refused for a gmem folio before it gave a smaller one',
+  fallbacks:
+    'orders the allocator refused for a gmem folio, whether a smaller one followed or ENOMEM (order 0 counts too)',
   prepares: 'calls of the arch prepare hook (snp)',
   pages_cleared: 'pages the modelled kernel cleared: gmem pages and shared copies',
   rmpupdate_4k: 'successful RMPUPDATEs of 4K entries, both directions',
@@ -48,13 +49,15 @@ export const COUNTERS = {
   host_leaves_4k: '4K leaves of the host table that holds only shared parts, at the end',
   host_leaves_2m: '2M leaves of that table, at the end',
   host_leaves_1g: '1G leaves of that table, at the end',
-  retained_pages_peak: 'private pages kept under a shared gfn, peak',
-  retained_pages_end: 'private pages kept under a shared gfn, at the end',
+  retained_pages_peak:
+    'pages a conversion to shared by discard left in the file, where punch is zero, keep or refuse, until private again or freed, peak (punch split counts none, not even those that vmmPunch spares)',
+  retained_pages_end: 'the same, at the end',
   host_pages_peak: 'host pages held by gmem folios, shared copies, orphans and poison, peak',
   host_pages_end: 'host pages held, at the end',
   shared_copy_pages_peak: 'pages of shared copies outside gmem, peak (double allocation)',
   stranded_pages_end: 'free pages in 2M blocks that an unmovable page keeps broken, at the end',
   metadata_bytes_modelled_peak: 'modelled metadata of the pages held (struct page: 64 bytes each), peak',
+  metadata_bytes_modelled_end: 'the same, at the end',
 } as const;
 
 export type CounterName = keyof typeof COUNTERS;

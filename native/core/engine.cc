@@ -217,6 +217,7 @@ void Engine::counters(double* into) const {
   put(spec::Counter::kHostPagesEnd, lane_.host_pages);
   put(spec::Counter::kStrandedPagesEnd, frames_.stranded().value);
   put(spec::Counter::kRetainedPagesEnd, retained_pages_);
+  put(spec::Counter::kMetadataBytesModelledEnd, metadata_modelled());
   if (knobs_.metadata == spec::Metadata::kStructPage) {
     put(spec::Counter::kMetadataBytesModelledPeak, 64 * value(spec::Counter::kHostPagesPeak));
   }

@@ -150,6 +150,7 @@ class Engine {
   // Sections 3 and 14: host memory.
   Errno op_pressure(const spec::OpRecord& op);
   void let_go(uint64_t pages);
+  uint64_t metadata_modelled() const;
   void note_metadata();
   void release_frame(Pfn pfn, Mobility mobility, bool poisoned);
   void release_block(Pfn first, Mobility mobility);

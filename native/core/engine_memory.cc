@@ -11,25 +11,28 @@ namespace gmem {
 
 void Engine::let_go(uint64_t pages) { lane_.host_pages -= pages; }
 
-// Takes the modelled metadata at the end of an op into its peak (section 14). That of struct-page follows from
-// host_pages_peak.
-void Engine::note_metadata() {
+// Bytes that describe the pages held now (section 14).
+uint64_t Engine::metadata_modelled() const {
   constexpr uint64_t kStructPageBytes = 64;
-  uint64_t bytes = 0;
   switch (knobs_.metadata) {
-    case spec::Metadata::kStructPage:
-      return;
     case spec::Metadata::kHvo: {
       const uint64_t in_folios = (lane_.unsplit_huge + lane_.split_huge) << huge_order_;
-      bytes = kPageBytes * lane_.unsplit_huge + kStructPageBytes * (lane_.split_huge << huge_order_) +
-              kStructPageBytes * (lane_.host_pages - in_folios);
-      break;
+      return kPageBytes * lane_.unsplit_huge + kStructPageBytes * (lane_.split_huge << huge_order_) +
+             kStructPageBytes * (lane_.host_pages - in_folios);
     }
     case spec::Metadata::kStructless:
-      bytes = kPageBytes * shared_groups_;
+      return kPageBytes * shared_groups_;
+    case spec::Metadata::kStructPage:
       break;
   }
-  peak(spec::Counter::kMetadataBytesModelledPeak, bytes);
+  return kStructPageBytes * lane_.host_pages;
+}
+
+// Takes the modelled metadata at the end of an op into its peak. That of struct-page follows from host_pages_peak.
+void Engine::note_metadata() {
+  if (knobs_.metadata != spec::Metadata::kStructPage) {
+    peak(spec::Counter::kMetadataBytesModelledPeak, metadata_modelled());
+  }
 }
 
 // A page lost its owner: pinned, it becomes an orphan; poisoned, it is never used again; else it is free.

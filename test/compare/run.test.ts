@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { compare, replay } from '../../lib/compare/compare.js';
 import { defaultMemoryBytes } from '../../lib/compare/memory.js';
-import { isRun, type ResultsDocument, type RunResult } from '../../lib/compare/results.js';
+import { isRun, type ResultsDocument, type RunResult, TIMELINE_COLUMNS } from '../../lib/compare/results.js';
 import { runStream } from '../../lib/compare/run.js';
 import { createBackend, resolveOptions } from '../../lib/engine/create.js';
 import { OpBuilder, type OpInput } from '../../lib/ops/builder.js';
@@ -189,6 +189,46 @@ test('the timeline follows the ops times and its gauges match hand-made states',
     ],
   );
   assert.equal(run.memory_map?.[0]?.cells, 'mH..');
+});
+
+test('the timeline has metadata by every way to keep it, and what a punch retained', async () => {
+  const builder = new OpBuilder();
+  const at = (op: OpInput, t: number): void => {
+    builder.push({ ...op, t });
+  };
+  at({ op: 'create', size: GIB }, 0);
+  at({ op: 'bind', slot: 0, gpa: 0, size: GIB }, 0);
+  at({ op: 'touch', gpa: 0 }, 1000);
+  at({ op: 'touch', gpa: 2 ** 21 }, 2000);
+  at({ op: 'convert', gpa: 0, size: 4096, to: 'shared' }, 3000);
+  at({ op: 'convert', gpa: 0, size: 4096, to: 'private' }, 4000);
+  const policies = ['thp-keep', 'hugetlb-2m', 'structless', 'buddy-2m-zero'] as const;
+  for (const engine of ['native', 'reference'] as const) {
+    const options = { policies, engine, samples: 4, memoryBytes: 4 * GIB };
+    const { results } = await compare(inputOf(builder.stream), options);
+    const gauges = results.map((result) => {
+      assert.ok(isRun(result), result.policy);
+      const columns = (['retained_pages', 'metadata_bytes'] as const).map((name) => TIMELINE_COLUMNS.indexOf(name));
+      return result.timeline?.rows.map((row) => columns.map((column) => row[column]));
+    });
+    const whole = 512 * 64;
+    assert.deepEqual(gauges, [
+      // A struct page for every page held.
+      [0, whole, 2 * whole, 2 * whole, 2 * whole].map((bytes) => [0, bytes]),
+      // A page of vmemmap for a whole folio, all eight for the one that is split, merged again at the end.
+      [0, 4096, 2 * 4096, 4096 + whole, 2 * 4096].map((bytes) => [0, bytes]),
+      // Nothing but for the run of 64 pages with a shared one.
+      [0, 0, 0, 4096, 0].map((bytes) => [0, bytes]),
+      [
+        [0, 0],
+        [0, whole],
+        [0, 2 * whole],
+        // The page stays under its shared gfn until it is private again.
+        [1, 2 * whole],
+        [0, 2 * whole],
+      ],
+    ]);
+  }
 });
 
 test('default host memory: twice the files, up to whole GiB, and one more', () => {

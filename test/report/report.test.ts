@@ -6,7 +6,7 @@ import { OpBuilder } from '../../lib/ops/builder.js';
 import { PRESET_NAMES } from '../../lib/policy/presets.js';
 import { COLUMNS } from '../../lib/report/columns.js';
 import { csvReport } from '../../lib/report/csv.js';
-import { difference, duration, grouped, pagesAsBytes, prefixed, share } from '../../lib/report/format.js';
+import { bytes, difference, duration, grouped, pagesAsBytes, prefixed, share } from '../../lib/report/format.js';
 import { standing } from '../../lib/report/html/comparison.js';
 import { htmlReport } from '../../lib/report/html/report.js';
 import { jsonReport } from '../../lib/report/json.js';
@@ -196,4 +196,56 @@ test('the table of an interrupted comparison says that rows are missing', async 
     /^interrupted: policies that had not started are missing$/m,
   );
   assert.doesNotMatch(tableReport(document), /interrupted/);
+});
+
+test('splits and merges are shown with their distinct ranges, in the table and the HTML file', async () => {
+  const document = await sample({ policies: ['rfc-thp', 'mainline-6.18'] });
+  // Made up, as a short guest hardly splits a folio twice.
+  const [pool] = document.results;
+  assert.ok(pool !== undefined && isRun(pool));
+  Object.assign(pool.counters, { splits_2m: 1644, split_distinct_2m: 1622, merges_2m: 52, merge_distinct_2m: 30 });
+  const text = tableReport(document);
+  assert.match(text, /^rfc-thp .* 1,644 \(1,622\) +52 \(30\) /m);
+  assert.match(text, /^splits and merges: events, and in brackets the distinct ranges they were of$/m);
+  const page = htmlReport(document);
+  for (const note of ['1,622 distinct', '30 distinct']) assert.ok(page.includes(note), note);
+  const without = tableReport(await sample({ policies: ['mainline-6.18'] }));
+  assert.doesNotMatch(without, /in brackets/);
+});
+
+test('a 16 GiB SNP guest is set beside the published run, any other is not', async () => {
+  const said = /split \+ merge.*Published for a 16 GiB SNP guest by 2M: 73\.1 M, ~7 % of 1,043,938,460/;
+  const guest = (bytes: number) =>
+    new OpBuilder()
+      .push({ op: 'create', size: bytes })
+      .push({ op: 'bind', slot: 0, gpa: 0, size: bytes })
+      .push({ op: 'touch', gpa: 0, size: 2 ** 21 })
+      .push({ op: 'convert', gpa: 0, size: 4096, to: 'shared' }).stream;
+  const options = { policies: ['hugetlb-2m', 'rfc-thp', 'inplace-v6'], samples: 0 } as const;
+  const text = (document: ResultsDocument): string => tableReport(document).replace(/\s+/g, ' ');
+  const published = await compare(inputOf(guest(2 ** 34)), options);
+  assert.match(text(published), said);
+  // A split of 2M is 20 000 + 177 x 512 cycles, a plain conversion 1 100: 110 624 of 111 724.
+  assert.match(
+    text(published),
+    /: hugetlb-2m 111 k, 99 % with 1 conversions; rfc-thp 111 k, 99 % with 1 conversions\. Pub/,
+  );
+  assert.match(htmlReport(published), /Published for a 16 GiB SNP guest/);
+  assert.doesNotMatch(text(await compare(inputOf(guest(2 ** 34)), { ...options, arch: 'tdx' })), said);
+  assert.doesNotMatch(text(await compare(inputOf(guest(2 ** 33)), options)), said);
+  assert.doesNotMatch(text(await compare(inputOf(guest(2 ** 34)), { ...options, policies: ['inplace-v6'] })), said);
+});
+
+test('metadata and what is retained: in the table, and a chart each', async () => {
+  const document = await sample({ policies: ['mainline-6.18'] });
+  const [run] = document.results;
+  assert.ok(run !== undefined && isRun(run));
+  const text = tableReport(document);
+  assert.match(text, / metadata /);
+  assert.ok(text.includes(` ${bytes(run.counters.metadata_bytes_modelled_peak)} `));
+  const page = htmlReport(document);
+  assert.match(page, /<figcaption>Metadata</);
+  assert.ok(page.includes(`peak ${bytes(run.counters.metadata_bytes_modelled_peak)}`));
+  assert.doesNotMatch(page, /<figcaption>Retained</);
+  assert.deepEqual([0, 64, 1024, 4096, 3_145_728].map(bytes), ['0', '64 B', '1 KiB', '4 KiB', '3 MiB']);
 });

@@ -3,7 +3,7 @@
  */
 import { isRun, type ResultsDocument, type RunResult, rowName } from '../../compare/results.js';
 import { type Column, usedColumns } from '../columns.js';
-import { difference, share } from '../format.js';
+import { difference, grouped, share } from '../format.js';
 import { html, type Markup } from './markup.js';
 
 export function comparisonTable(document: ResultsDocument): Markup {
@@ -42,6 +42,7 @@ function cell(column: Column, edgeClass: string, run: RunResult, runs: readonly 
   const word = mark === '' ? '' : `, ${mark} of this column`;
   const notes = [
     ...(run === base || column.host ? [] : [difference(value, column.value(base))]),
+    ...(column.distinct !== undefined && value > 0 ? [`${grouped(run.counters[column.distinct])} distinct`] : []),
     ...(column.key === 'modelled_cycles' ? [largestShare(run)] : []),
   ].filter((note) => note !== '');
   return html`<td class="${mark} ${edgeClass}" title="${rowName(run)}, ${column.group} ${column.title}: ${value}${word}"><b>${column.format(value)}</b>${notes.map((note) => html`<small>${note}</small>`)}</td>`;

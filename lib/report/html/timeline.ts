@@ -1,9 +1,10 @@
 /**
- * Charts over time: memory held, memory outside gmem files, huge folios, leaves; a line a policy. Lines are steps, because a
- * gauge keeps its value until the next op. Policies that agree share a line; later
+ * Charts over time: memory held and what it costs to describe, memory outside gmem files, huge folios, leaves; a line a
+ * policy. Lines are steps, because a gauge keeps its value until the next op. Policies that agree share a line; later
  * lines are drawn thinner, so that close ones stay visible.
  */
 import { type RunResult, rowName, type Timeline, type TimelineColumn } from '../../compare/results.js';
+import { PAGE_BYTES } from '../../spec/units.js';
 import { grouped, pagesAsBytes, prefixed } from '../format.js';
 import { html, type Markup, scriptJson } from './markup.js';
 
@@ -19,6 +20,8 @@ interface Chart {
   note: string;
   bytes: boolean;
   of: readonly TimelineColumn[];
+  /** Of a column that counts bytes, where charts of bytes are drawn in pages. */
+  unit?: number;
 }
 
 const CHARTS: readonly Chart[] = [
@@ -36,6 +39,19 @@ const CHARTS: readonly Chart[] = [
     note: 'free pages in 2M blocks an unmovable page keeps broken',
     bytes: true,
     of: ['stranded_pages'],
+  },
+  {
+    title: 'Retained',
+    note: 'pages left in the file by conversions to shared: punch zero, keep, refuse',
+    bytes: true,
+    of: ['retained_pages'],
+  },
+  {
+    title: 'Metadata',
+    note: 'modelled: struct pages, vmemmap left by hvo, or what structless keeps of shared pages',
+    bytes: true,
+    of: ['metadata_bytes'],
+    unit: 1 / PAGE_BYTES,
   },
 ];
 
@@ -123,7 +139,8 @@ function at(run: TimedRun, row: readonly number[]): number {
 }
 
 function sum(run: TimedRun, row: readonly number[], chart: Chart): number {
-  return chart.of.reduce((total, name) => total + (row[run.timeline.columns.indexOf(name)] as number), 0);
+  const total = chart.of.reduce((all, name) => all + (row[run.timeline.columns.indexOf(name)] as number), 0);
+  return total * (chart.unit ?? 1);
 }
 
 function peak(run: TimedRun, chart: Chart): number {

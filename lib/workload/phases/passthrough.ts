@@ -15,7 +15,9 @@ export const PASSTHROUGH = definePhase(
     jobs: count(1, 1e6).default(1).describe('How often all areas are made shared; between two jobs they are private.'),
     pinned: flag()
       .default(false)
-      .describe('Pin the areas while a job runs, as VFIO does; the file of the guest needs the mmap flag for it.'),
+      .describe(
+        'Pin the areas while a job runs, as VFIO does. In place the file of the guest needs the mmap flag for it; by discard the shared copy is pinned, and on snp and tdx that flag is refused.',
+      ),
     keep: flag().default(true).describe('The areas of the last job stay shared.'),
   },
   (keys, context) => {

@@ -132,7 +132,7 @@ export const pools: readonly Rule[] = [
     policy: pool,
     arch: 'snp',
     steps: [...boot(2 * HUGE), touched(0)],
-    counters: { metadata_bytes_modelled_peak: 512 * 64 },
+    counters: { metadata_bytes_modelled_peak: 512 * 64, metadata_bytes_modelled_end: 512 * 64 },
   },
   {
     rule: 'hvo: 4096 for a whole huge page, all of it for a split one; vmemmap is not in host_pages, and comes back',
@@ -145,7 +145,12 @@ export const pools: readonly Rule[] = [
       turned(3, 1, 'shared', { split: 1 }),
       turned(3, 1, 'private', { merged: 1 }),
     ],
-    counters: { metadata_bytes_modelled_peak: 4096 + 512 * 64, host_pages_peak: 1024, stranded_pages_end: 0 },
+    counters: {
+      metadata_bytes_modelled_peak: 4096 + 512 * 64,
+      metadata_bytes_modelled_end: 2 * 4096,
+      host_pages_peak: 1024,
+      stranded_pages_end: 0,
+    },
   },
   {
     rule: 'hvo: a split takes 7 unmovable frames of the buddy allocator',
@@ -168,7 +173,12 @@ export const pools: readonly Rule[] = [
     policy: hvo,
     memory: ONE_PAGE_POOL,
     steps: [...boot(HUGE, ['mmap']), pinned(0), [{ op: 'close' }, ok]],
-    counters: { metadata_bytes_modelled_peak: 512 * 64, stranded_pages_end: 505, host_pages_end: 1 },
+    counters: {
+      metadata_bytes_modelled_peak: 512 * 64,
+      metadata_bytes_modelled_end: 64,
+      stranded_pages_end: 505,
+      host_pages_end: 1,
+    },
   },
   {
     rule: 'structless: 4096 for each aligned run of 64 indexes that holds a shared one, present or not',
@@ -184,7 +194,7 @@ export const pools: readonly Rule[] = [
       turned(63, 2, 'private'),
       turned(1000, 1, 'shared'),
     ],
-    counters: { metadata_bytes_modelled_peak: 4 * 4096, host_pages_peak: 0 },
+    counters: { metadata_bytes_modelled_peak: 4 * 4096, metadata_bytes_modelled_end: 4 * 4096, host_pages_peak: 0 },
   },
   {
     rule: 'destroy leaves pool and files alone',

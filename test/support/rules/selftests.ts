@@ -5,7 +5,7 @@
  * processes cannot show.
  */
 import { GiB, HUGE, PAGE } from '../run.js';
-import { inPlace, pool } from './designs.js';
+import { GIANT, GIANT_MEMORY, giant, inPlace, pool } from './designs.js';
 import { no, ok, type Rule, yes } from './rule.js';
 
 type Step = Rule['steps'][number];
@@ -248,37 +248,39 @@ const conversionsInPlace: readonly Rule[] = [
 ];
 
 const PINNED = { op: 'pin', offset: 5 * PAGE, size: PAGE } as const;
-const HUGETLB: readonly (readonly [string, Rule['policy']])[] = [
-  ['4K', { ...inPlace, hugepages: 'off' }],
-  ['2M', pool],
+/** Page sizes of the series; a file is of one page, that of 4K of as many as one of 2M has. */
+const HUGETLB: readonly (readonly [size: string, file: number, host: Pick<Rule, 'policy' | 'memory'>])[] = [
+  ['4K', HUGE, { policy: { ...inPlace, hugepages: 'off' } }],
+  ['2M', HUGE, { policy: pool }],
+  ['1G', GIANT, { policy: giant, memory: GIANT_MEMORY }],
 ];
 
-const hugetlbSeries: readonly Rule[] = HUGETLB.flatMap(([size, policy]) => [
+const hugetlbSeries: readonly Rule[] = HUGETLB.flatMap(([size, file, host]) => [
   {
     rule: `conversions of the hugetlb series, ${size}: a pinned page refuses, at its own offset, until it is let go`,
-    policy: policy as NonNullable<typeof policy>,
+    ...host,
     steps: [
-      ...booted(HUGE, ['mmap', 'init-shared']),
+      ...booted(file, ['mmap', 'init-shared']),
       hostWrites(4, 0x58),
       hostWrites(5, 0x42),
       [PINNED, ok],
       [
-        { op: 'convert', ...at(0, HUGE), to: 'private', content: 'preserve' },
+        { op: 'convert', ...at(0, file), to: 'private', content: 'preserve' },
         no('EAGAIN', { changed: 0, split: 0, merged: 0, gpa: BASE + 5 * PAGE }),
       ],
       hostReads(4, 1, 0x58),
       hostReads(5, 1, 0x42),
       [{ ...PINNED, op: 'unpin' }, ok],
-      preserved(0, 512, 'private'),
+      preserved(0, file / PAGE, 'private'),
       guestReads(4 * PAGE, PAGE, 0x58),
       guestReads(5 * PAGE, PAGE, 0x42),
     ],
   },
   {
     rule: `conversions of the hugetlb series, ${size}: 16 pages, two faulted`,
-    policy: policy as NonNullable<typeof policy>,
+    ...host,
     steps: [
-      ...booted(HUGE, ['mmap', 'init-shared']),
+      ...booted(file, ['mmap', 'init-shared']),
       hostWrites(0, 0x41),
       hostWrites(9, 0x41),
       preserved(0, 16, 'private'),
@@ -293,9 +295,9 @@ const hugetlbSeries: readonly Rule[] = HUGETLB.flatMap(([size, policy]) => [
   },
   {
     rule: `conversions of the hugetlb series, ${size}: attributes of the VM have no say`,
-    policy: policy as NonNullable<typeof policy>,
+    ...host,
     steps: [
-      ...booted(HUGE, ['mmap', 'init-shared']),
+      ...booted(file, ['mmap', 'init-shared']),
       [{ op: 'attributes', ...at(0, PAGE), to: 'private' }, no('EOPNOTSUPP')],
       [{ op: 'fault', ...{ gpa: BASE }, access: 'private' }, no('EFAULT', { exit: 'memory-fault' })],
       guestWrites(0, PAGE, 1),
