@@ -33,8 +33,10 @@ test('one problem each, at its place', () => {
     ['- {phase: flip, times: many}', /times: got "many", accepted: a whole number/],
     [
       '- {phase: flip, size: 5000}',
-      /^x\.yaml:5:23: phases\[0\]\.size: got 5000, accepted: bytes or a size such as 64KiB, 2MiB, 16GiB, a multiple of 4KiB$/,
+      /^x\.yaml:5:23: phases\[0\]\.size: got 5000, accepted: bytes or a size such as 64KiB, 2MiB, 16GiB, a multiple of 4KiB, at least 4KiB$/,
     ],
+    ['- {phase: flip, size: 0}', /size: got 0, accepted: .*, a multiple of 4KiB, at least 4KiB$/],
+    ['- {phase: boot, touched: -4096}', /touched: got -4096, accepted: .*, a multiple of 4KiB$/],
     ['- {phase: flip, size: 2 potatoes}', /size: got "2 potatoes", accepted: bytes or a size/],
     ['- {phase: flip, size: -4096}', /size: got -4096, accepted: bytes/],
     ['- {phase: flip, size: .inf}', /size: got Infinity, accepted/],
