@@ -15,7 +15,7 @@ import { type Policy, type PolicyInput, resolvePolicy, unsupportedReason } from 
 import { PRESET_NAMES } from '../policy/presets.js';
 import type { Arch } from '../spec/knobs.js';
 import { PACKAGE } from '../version.js';
-import { defaultMemoryBytes, type FileEvent, streamNeeds } from './memory.js';
+import { defaultMemoryBytes, type FileEvent, type StreamNeeds, streamNeeds } from './memory.js';
 import { memoryMaps } from './memory-map.js';
 import { inputRefusal } from './refusal.js';
 import {
@@ -144,7 +144,7 @@ async function runAll(
   return {
     schema,
     tool: { name: PACKAGE.name, version: PACKAGE.version },
-    input: summarise(input, needs.guestBytes),
+    input: summarise(input, needs),
     settings,
     ...(interrupted ? { interrupted: true } : {}),
     results,
@@ -207,7 +207,7 @@ async function runPolicy(
   }
 }
 
-function summarise(input: CompareInput, guestBytes: number): InputSummary {
+function summarise(input: CompareInput, { guestBytes, guestBytesPeak, guests }: StreamNeeds): InputSummary {
   const source = input.ops ?? input.stream;
   const span = timeSpan(source);
   return {
@@ -216,6 +216,8 @@ function summarise(input: CompareInput, guestBytes: number): InputSummary {
     ...(input.sha256 === undefined ? {} : { sha256: input.sha256 }),
     ops: source.length,
     guest_bytes: guestBytes,
+    ...(guests > 1 ? { guests } : {}),
+    ...(guestBytesPeak < guestBytes ? { guest_bytes_peak: guestBytesPeak } : {}),
     fitted: input.fitted,
     ...(span === undefined ? {} : { duration_us: span.last - span.first }),
   };

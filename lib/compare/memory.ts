@@ -23,6 +23,10 @@ export interface FileEvent {
 export interface StreamNeeds {
   /** Sum of the sizes `create` ops ask for, those that cannot succeed left out. */
   guestBytes: number;
+  /** Most bytes of these files that are open at one time. */
+  guestBytesPeak: number;
+  /** VMs files are made for; one that comes after its id was destroyed is another. */
+  guests: number;
   /** Some op reads page contents. */
   readsContents: boolean;
   /** Files in the order they come and go; `create` ops that cannot succeed left out. */
@@ -31,16 +35,34 @@ export interface StreamNeeds {
 
 export function streamNeeds(source: OpSource): StreamNeeds {
   let guestBytes = 0;
+  let guestBytesPeak = 0;
+  let guests = 0;
+  let openBytes = 0;
+  const open = new Map<number, number>();
+  const running = new Set<number>();
+  const resize = (gmem: number, size: number): void => {
+    openBytes += size - (open.get(gmem) ?? 0);
+    open.set(gmem, size);
+    guestBytesPeak = Math.max(guestBytesPeak, openBytes);
+  };
   const files: FileEvent[] = [];
   const { counts, structural } = surveyOf(source);
   for (let i = 0; i < structural.length; i += 1) {
-    const { kind, gmem, size, extra } = structural.read(i);
-    if (kind === OP_KIND.close) files.push({ gmem, sizeBytes: 0, flags: 0 });
+    const { kind, vm, gmem, size, extra } = structural.read(i);
+    if (kind === OP_KIND.destroy) running.delete(vm);
+    if (kind === OP_KIND.close) {
+      files.push({ gmem, sizeBytes: 0, flags: 0 });
+      resize(gmem, 0);
+    }
     if (kind !== OP_KIND.create || !(size > 0 && size % PAGE_BYTES === 0)) continue;
     guestBytes += size;
+    resize(gmem, size);
+    if (!running.has(vm)) guests += 1;
+    running.add(vm);
     files.push({ gmem, sizeBytes: size, flags: extra });
   }
-  return { guestBytes, readsContents: READS.some((kind) => counts[kind] !== 0), files };
+  const readsContents = READS.some((kind) => counts[kind] !== 0);
+  return { guestBytes, guestBytesPeak, guests, readsContents, files };
 }
 
 /**

@@ -23,6 +23,10 @@ export interface InputSummary {
   ops: number;
   /** Bytes of gmem the stream's successful-looking `create` ops ask for, together. */
   guest_bytes: number;
+  /** How many guests there are, one after the other or side by side; absent for one. */
+  guests?: number;
+  /** The most bytes of gmem at one time, where that is less than `guest_bytes`. */
+  guest_bytes_peak?: number;
   /** VM, gmem file and slot were not in the input and were fitted around it. */
   fitted: boolean;
   /** Last `t` less the first, microseconds; absent when no op carries one. */

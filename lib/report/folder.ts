@@ -116,7 +116,8 @@ function together(first: Read, others: readonly Read[]): ResultsDocument {
 /** What makes the numbers of two documents no comparison; the name of a file, the machine and its times do not. */
 function difference(one: ResultsDocument, other: ResultsDocument): string | undefined {
   const aspects: Readonly<Record<string, (document: ResultsDocument) => unknown>> = {
-    input: ({ input: { path: _, ...input } }) => input,
+    // How many guests there are follows from the input, and earlier versions did not say it.
+    input: ({ input: { path: _, guests: __, guest_bytes_peak: ___, ...input } }) => input,
     settings: ({ settings }) => settings,
     sweep: ({ sweep }) => sweep ?? null,
     cost_table: ({ cost_table }) => cost_table,

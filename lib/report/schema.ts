@@ -76,6 +76,8 @@ const documentSchema = z.looseObject({
     sha256: text.optional(),
     ops: count,
     guest_bytes: count,
+    guests: count.optional(),
+    guest_bytes_peak: count.optional(),
     fitted: z.boolean(),
     duration_us: number.optional(),
   }),

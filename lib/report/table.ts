@@ -7,6 +7,7 @@ import { formatBytes } from '../spec/units.js';
 import { type Column, usedColumns } from './columns.js';
 import { costTableLine } from './costs.js';
 import { grouped, share } from './format.js';
+import { guestMemory } from './guests.js';
 import { remarks } from './remarks.js';
 
 export interface TableOptions {
@@ -67,7 +68,7 @@ function title({ input, settings, sweep, tool, results }: ResultsDocument): stri
   const fitted = input.fitted ? ', fitted slot' : '';
   const swept = sweep === undefined ? '' : `sweep of ${sweep.key} over ${sweep.values.join(', ')}; with the first: `;
   return (
-    `${input.path}: ${swept}${grouped(input.ops)} ops, guest ${formatBytes(input.guest_bytes)}${fitted}, arch ${settings.arch}, ` +
+    `${input.path}: ${swept}${grouped(input.ops)} ops, ${input.guests === undefined ? 'guest ' : ''}${guestMemory(input)}${fitted}, arch ${settings.arch}, ` +
     `host memory ${formatBytes(settings.memory_bytes)}, seed ${settings.seed}, ${engines} engine, ${tool.name} ${tool.version}`
   );
 }

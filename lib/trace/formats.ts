@@ -8,9 +8,10 @@ import { JSONL_FORMAT, PACKED_FORMAT } from './op-stream.js';
 import { QEMU_FORMAT } from './qemu-log.js';
 
 export const TRACE_FORMATS: readonly TraceFormat[] = [
+  // Before op streams: a scenario in JSON begins like one.
+  SCENARIO_FORMAT,
   JSONL_FORMAT,
   PACKED_FORMAT,
-  SCENARIO_FORMAT,
   QEMU_FORMAT,
   FTRACE_FORMAT,
 ];

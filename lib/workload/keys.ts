@@ -11,10 +11,10 @@ const got =
   (issue: { input?: unknown }): string =>
     issue.input === undefined ? `missing, accepted: ${accepted}` : `got ${shown(issue.input)}, accepted: ${accepted}`;
 
-/** Bytes as a number, or as text with a binary unit; a multiple of `multiple`. Result: bytes. */
+/** Bytes as a number, or as text with a binary unit; a multiple of `multiple`, and not 0 unless `least` is. Result: bytes. */
 export function size(multiple: number = PAGE_BYTES, least: number = multiple) {
   const whole = multiple === 1 ? '' : `, a multiple of ${written(multiple)}`;
-  const accepted = `bytes or a size such as 64KiB, 2MiB, 16GiB${whole}${least > multiple ? `, at least ${written(least)}` : ''}`;
+  const accepted = `bytes or a size such as 64KiB, 2MiB, 16GiB${whole}${least > 0 ? `, at least ${written(least)}` : ''}`;
   const legal = (bytes: number | undefined): boolean => bytes !== undefined && bytes >= least && bytes % multiple === 0;
   return quantity(legal, accepted, 'bytes');
 }

@@ -1,20 +1,25 @@
 /**
  * A scenario's YAML to a checked document: syntax, numbers that would be rounded, unknown keys and illegal values, all of
- * them at once and each with its place.
+ * them at once and each with its place. What is understood of it goes on to further checks, whose problems are told beside.
  */
-import { parseDocument } from 'yaml';
+import { parseDocument, type YAMLError } from 'yaml';
 import { InputProblems, shown } from '../ops/problems.js';
 import { type Problem, problemsOf } from './issues.js';
 import { type KeyPath, Places, writtenPath } from './places.js';
 import { type ScenarioDocument, scenarioSchema } from './schema.js';
+import { type Understood, understood } from './understood.js';
 
 /** More than any scenario needs; what is larger is some other file. */
 export const SCENARIO_BYTES_LIMIT = 1 << 20;
 
 export interface ParsedScenario {
-  readonly document: ScenarioDocument;
-  /** Throws every problem of the file, in order of place, when there is one. */
-  refuse(problems: readonly Problem[]): void;
+  /** The parts of the file without a problem so far. */
+  readonly understood: Understood;
+  /**
+   * @param further problems found in what was understood.
+   * @throws GmemError `ERR_GMEM_INPUT` with every problem of the file, in order of place, when there is one.
+   */
+  accept(further: readonly Problem[]): ScenarioDocument;
 }
 
 /**
@@ -22,7 +27,7 @@ export interface ParsedScenario {
  *
  * @param file name shown in error messages.
  * @param settings `key.path=value`, the value in YAML: replaces or adds what the file says.
- * @throws GmemError `ERR_GMEM_INPUT` with every problem of the file.
+ * @throws GmemError `ERR_GMEM_INPUT` when it is no YAML, so that nothing is understood.
  */
 export function parseScenario(text: string, file: string, settings: readonly string[] = []): ParsedScenario {
   const places = new Places();
@@ -33,36 +38,27 @@ export function parseScenario(text: string, file: string, settings: readonly str
   places.document = document;
   const overridden = new Map<string, string>();
 
-  const refuse = (problems: readonly Problem[]): void => {
-    const placed = problems.map((problem) => {
-      const path = problem.key === undefined ? problem.path : [...problem.path, problem.key];
-      const key = writtenPath(path);
-      const setting = [...overridden].find(
-        ([name]) => key === name || key.startsWith(`${name}.`) || key.startsWith(`${name}[`),
-      );
-      const place = problem.key === undefined ? places.ofValue(problem.path) : places.ofKey(problem.path, problem.key);
-      return {
-        ...place,
-        key: key || 'scenario',
-        message: `${problem.message}${setting === undefined ? '' : ` (set by ${shown(setting[1])})`}`,
-      };
-    });
-    placed.sort((a, b) => a.line - b.line || a.column - b.column);
-    const found = new InputProblems(file);
-    for (const { line, column, key, message } of placed) found.add(line, column, key, message);
-    found.throwIfAny();
+  const asYaml = (error: YAMLError): Placed => ({
+    ...places.at(error.pos[0]),
+    key: 'YAML',
+    message: (error.message.split('\n')[0] as string).replace(/ at line \d+, column \d+:?$/, ''),
+  });
+  const placed = (problem: Problem): Placed => {
+    const path = problem.key === undefined ? problem.path : [...problem.path, problem.key];
+    const key = writtenPath(path);
+    const setting = [...overridden].find(
+      ([name]) => key === name || key.startsWith(`${name}.`) || key.startsWith(`${name}[`),
+    );
+    return {
+      ...(problem.key === undefined ? places.ofValue(problem.path) : places.ofKey(problem.path, problem.key)),
+      key: key || 'scenario',
+      message: `${problem.message}${setting === undefined ? '' : ` (set by ${shown(setting[1])})`}`,
+    };
   };
 
-  for (const error of [...document.errors, ...document.warnings]) {
-    const { line, column } = places.at(error.pos[0]);
-    syntax.add(
-      line,
-      column,
-      'YAML',
-      (error.message.split('\n')[0] as string).replace(/ at line \d+, column \d+:?$/, ''),
-    );
-  }
-  syntax.throwIfAny();
+  const errors = [...document.errors, ...document.warnings];
+  // With a key given twice it is still clear what the rest says.
+  if (errors.some(({ code }) => code !== 'DUPLICATE_KEY')) refuse(file, errors.map(asYaml));
 
   let value: unknown = guarded(syntax, () => document.toJS({ maxAliasCount: 100 }));
   const problems: Problem[] = [];
@@ -80,8 +76,27 @@ export function parseScenario(text: string, file: string, settings: readonly str
       problems.push(...problemsOf(issue, scenarioSchema, value));
     }
   }
-  refuse(problems);
-  return { document: parsed.data as ScenarioDocument, refuse };
+  const accept = (further: readonly Problem[]): ScenarioDocument => {
+    refuse(file, [...errors.map(asYaml), ...[...problems, ...further].map(placed)]);
+    return parsed.data as ScenarioDocument;
+  };
+  return { understood: understood(value), accept };
+}
+
+interface Placed {
+  line: number;
+  column: number;
+  key: string;
+  message: string;
+}
+
+/** Throws when there is a problem. */
+function refuse(file: string, problems: readonly Placed[]): void {
+  const found = new InputProblems(file);
+  for (const { line, column, key, message } of problems.toSorted((a, b) => a.line - b.line || a.column - b.column)) {
+    found.add(line, column, key, message);
+  }
+  found.throwIfAny();
 }
 
 /** What the YAML library throws (alias bombs, nesting that exhausts its stack) is a problem of the file. */

@@ -8,6 +8,7 @@ import { z } from 'zod';
 import type { Emitter } from './emitter.js';
 import { text } from './keys.js';
 import type { GuestMemory, Place } from './memory.js';
+import type { KeyPath } from './places.js';
 import type { Random } from './random.js';
 
 /** A guest while its phases are planned. */
@@ -23,8 +24,8 @@ export interface PlanContext {
   readonly guest: Guest;
   /** For the plan alone; ops have their own (`Planned`). */
   readonly random: Random;
-  /** Says that a value does not work for this guest; the plan's result is then not used. */
-  problem(key: string, message: string): void;
+  /** Says that a value, a key of the phase or one within it, does not work for this guest; the plan's result is then not used. */
+  problem(key: string | KeyPath, message: string): void;
 }
 
 /** Puts ops into the emitter, yielding whenever it is full. Draws on `random` alone. */
@@ -55,7 +56,15 @@ export function definePhase<const N extends string, S extends z.ZodRawShape>(
   return { name, schema, plan: plan as (keys: never, context: PlanContext) => Planned };
 }
 
-/** Claims memory at an address if one is given, else at a place. @returns its gpa; 0 after a problem. */
+/** What a guest has, for a message: the same for guests of the same size, so that it is said once. */
+export function ramText({ memory }: Guest): string {
+  return `the guest has ${memory.bytes / 2 ** 20} MiB of RAM`;
+}
+
+/**
+ * Claims memory at an address if one is given, else at a place. @returns its gpa; 0 after a problem, which is one of `key`
+ * or, with an address, of `atKey`.
+ */
 export function claim(
   context: PlanContext,
   bytes: number,
@@ -63,13 +72,14 @@ export function claim(
   at: number | undefined,
   place: Place,
   key = 'size',
+  atKey: KeyPath = ['at'],
 ): number {
   const { memory } = context.guest;
-  const has = `guest ${context.guest.name} has ${memory.bytes / 2 ** 20} MiB of RAM`;
+  const has = ramText(context.guest);
   if (at !== undefined) {
     if (memory.claimAt(at, bytes)) return at;
     const what = memory.inRam(at, bytes) ? 'overlaps what another phase uses' : `is not all RAM (${has})`;
-    context.problem('at', `[0x${at.toString(16)}, 0x${(at + bytes).toString(16)}) ${what}, accepted: free RAM`);
+    context.problem(atKey, `[0x${at.toString(16)}, 0x${(at + bytes).toString(16)}) ${what}, accepted: free RAM`);
     return 0;
   }
   const found = memory.claim(bytes, align, place);

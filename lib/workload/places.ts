@@ -1,7 +1,7 @@
 /**
  * Where in a YAML file a key stands, and how a path to it is written.
  */
-import { type Document, isMap, isNode, isScalar, LineCounter, type Node } from 'yaml';
+import { type Document, isMap, isNode, isScalar, isSeq, LineCounter, type Pair } from 'yaml';
 
 export type KeyPath = readonly PropertyKey[];
 
@@ -22,7 +22,7 @@ export class Places {
   /** 1-based line and column of the value at `path`, or of the nearest thing around it that is there. */
   ofValue(path: KeyPath): { line: number; column: number } {
     for (let length = path.length; length > 0; length -= 1) {
-      const node = this.document?.getIn([...path.slice(0, length)], true);
+      const node = this.#node(path.slice(0, length));
       if (isNode(node) && node.range) return this.at(node.range[0]);
     }
     return this.at(this.document?.contents?.range?.[0] ?? 0);
@@ -30,18 +30,24 @@ export class Places {
 
   /** Of a key in the mapping at `path`. */
   ofKey(path: KeyPath, key: string): { line: number; column: number } {
-    const map: unknown = path.length === 0 ? this.document?.contents : this.document?.getIn([...path], true);
-    if (isMap(map)) {
-      for (const pair of map.items) {
-        const node = pair.key as Node;
-        if (isScalar(node) && String(node.value) === key && node.range) return this.at(node.range[0]);
-      }
-    }
-    return this.ofValue(path);
+    const node = pairOf(this.#node(path), key)?.key;
+    return isNode(node) && node.range ? this.at(node.range[0]) : this.ofValue(path);
   }
 
   at(offset: number): { line: number; column: number } {
     const { line, col } = this.lines.linePos(offset);
     return { line: Math.max(1, line), column: Math.max(1, col) };
   }
+
+  #node(path: KeyPath): unknown {
+    let node: unknown = this.document?.contents;
+    for (const part of path) node = isSeq(node) ? node.items[part as number] : pairOf(node, part)?.value;
+    return node;
+  }
+}
+
+/** Of a key given twice the last one: its value counts. */
+function pairOf(map: unknown, key: PropertyKey): Pair | undefined {
+  if (!isMap(map)) return undefined;
+  return map.items.findLast((pair) => isScalar(pair.key) && String(pair.key.value) === String(key));
 }

@@ -46,10 +46,10 @@ export async function openScenario(path: string, options: ScenarioOptions = {}):
 
 /** A scenario from its text; `file` is its name in messages. @throws as openScenario. */
 export function scenarioFrom(text: string, file: string, options: ScenarioOptions = {}): Scenario {
-  const { document, refuse } = parseScenario(text, file, options.set);
+  const { understood, accept } = parseScenario(text, file, options.set);
   const problems: Problem[] = [];
-  const plan = planScenario(document, problems);
-  refuse(problems);
+  const plan = planScenario(understood, problems);
+  const document = accept(problems);
   return {
     name: document.name,
     description: document.description,

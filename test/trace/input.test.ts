@@ -44,7 +44,7 @@ test('a format can be forced; the problems are then those of that format', async
   assert.match((await problemsOfAsync(() => openInput(file, { format: 'gmt' })))[0] ?? '', /bad magic/);
   assert.match(
     (await problemsOfAsync(() => openInput(file, { format: 'pcap' })))[0] ?? '',
-    /accepted: jsonl .*; gmt .*; qemu .*; ftrace/,
+    /accepted: scenario .*; jsonl .*; gmt .*; qemu .*; ftrace/,
   );
 });
 
@@ -58,8 +58,11 @@ test('what cannot be read says why', async (context) => {
   const reason = async (file: string): Promise<string> => (await problemsOfAsync(() => openInput(file))).join('\n');
   assert.match(await reason(path.join(directory, 'none')), /none: cannot be read: no such file or directory$/);
   assert.match(await reason(directory), /cannot be read: illegal operation on a directory$/);
-  assert.match(await reason(scratchFile(context, 'x', '')), /x: is empty, accepted: jsonl /);
-  assert.match(await reason(scratchFile(context, 'x', 'hello')), /x: is of no known format, accepted: jsonl /);
+  assert.match(await reason(scratchFile(context, 'x', '')), /x: is empty, accepted: scenario .*; jsonl /);
+  assert.match(
+    await reason(scratchFile(context, 'x', 'hello')),
+    /x: is of no known format, accepted: scenario .*; jsonl /,
+  );
   assert.match(await reason(scratchFile(context, 'x', gzipSync(''))), /x: is empty/);
 });
 

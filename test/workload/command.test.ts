@@ -112,6 +112,13 @@ test('problems and misuse: exit code 2, nothing on stdout', (t) => {
       /bad\.yaml:9:19: phases\[2\]\.tims: unknown key.*\n.*bad\.yaml:10:13: phases\[3\]\.phase: unknown "flop"/,
     );
   }
+  const misfit = file(folder, 'misfit.yaml', [...LINES, '  - {phase: populate}', '  - {phase: flip, size: 0}']);
+  const { code, stderr } = gmem(['check', misfit]);
+  assert.equal(code, 2);
+  assert.match(
+    stderr,
+    /^.*misfit\.yaml:9:13: phases\[2\]\.phase: populate comes after flip \(phases\[0\]\).*\n.*:10:25: phases\[3\]\.size: got 0.*\n$/,
+  );
   const good = file(folder, 'x.yaml', LINES);
   assert.match(gmem(['run', good, '--set', 'nonsense']).stderr, /setting "nonsense", accepted: key\.path=value/);
   assert.equal(gmem(['run', good, '--guest-memory', 'lots']).code, 2);

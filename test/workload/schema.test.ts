@@ -33,8 +33,10 @@ test('one problem each, at its place', () => {
     ['- {phase: flip, times: many}', /times: got "many", accepted: a whole number/],
     [
       '- {phase: flip, size: 5000}',
-      /^x\.yaml:5:23: phases\[0\]\.size: got 5000, accepted: bytes or a size such as 64KiB, 2MiB, 16GiB, a multiple of 4KiB$/,
+      /^x\.yaml:5:23: phases\[0\]\.size: got 5000, accepted: bytes or a size such as 64KiB, 2MiB, 16GiB, a multiple of 4KiB, at least 4KiB$/,
     ],
+    ['- {phase: flip, size: 0}', /size: got 0, accepted: .*, a multiple of 4KiB, at least 4KiB$/],
+    ['- {phase: boot, touched: -4096}', /touched: got -4096, accepted: .*, a multiple of 4KiB$/],
     ['- {phase: flip, size: 2 potatoes}', /size: got "2 potatoes", accepted: bytes or a size/],
     ['- {phase: flip, size: -4096}', /size: got -4096, accepted: bytes/],
     ['- {phase: flip, size: .inf}', /size: got Infinity, accepted/],
@@ -54,7 +56,7 @@ test('one problem each, at its place', () => {
     ['- {phase: flip, guest: bob}', /^x\.yaml:5:24: phases\[0\]\.guest: no guest bob, accepted: guest$/],
     [
       '- {phase: flip, size: 2GiB}',
-      /^x\.yaml:5:23: phases\[0\]\.size: 2048 MiB find no place at high \(guest guest has 1024 MiB of RAM\)/,
+      /^x\.yaml:5:23: phases\[0\]\.size: 2048 MiB find no place at high \(the guest has 1024 MiB of RAM\)/,
     ],
     ['- {phase: flip, at: 2GiB}', /^x\.yaml:5:21: phases\[0\]\.at: \[0x80000000, 0x80010000\) is not all RAM/],
     [
@@ -72,7 +74,10 @@ test('one problem each, at its place', () => {
     ],
     ['- {phase: dma-buffers, window: 8MiB}', /window: has room for 4 blocks of 2 MiB, 29 are asked for$/],
     ['- {phase: balloon, size: 8MiB, block: 3MiB}', /size: accepted: a multiple of block$/],
-    ['- {phase: shutdown}\n- {phase: flip}', /^x\.yaml:6:11: phases\[1\]\.phase: guest guest was shut down before$/],
+    [
+      '- {phase: shutdown}\n- {phase: flip}',
+      /^x\.yaml:6:11: phases\[1\]\.phase: its guest was shut down before, accepted: phases before shutdown$/,
+    ],
     [' []', /phases: has too few entries, accepted: at least 1$/],
   ];
   for (const [text, problem] of cases) {

@@ -8,6 +8,7 @@ import { formatBytes } from '../../spec/units.js';
 import { COLUMNS, usedColumns } from '../columns.js';
 import { costTableLine } from '../costs.js';
 import { duration, grouped } from '../format.js';
+import { guestMemory } from '../guests.js';
 import { remarks } from '../remarks.js';
 import { barCharts } from './bars.js';
 import { comparisonTable } from './comparison.js';
@@ -128,7 +129,7 @@ function facts(document: ResultsDocument): Markup {
   const engines = [...new Set(document.results.map((result) => result.engine))].join(', ');
   const items: [string, string, string?][] = [
     ['Input', `${input.path} (${input.format}${input.fitted ? ', VM and slot fitted' : ''})`],
-    ['Guest memory', formatBytes(input.guest_bytes)],
+    ['Guest memory', guestMemory(input)],
     ['Ops', grouped(input.ops)],
     ['Time covered', input.duration_us === undefined ? 'no times in the input' : duration(input.duration_us * 1000)],
     ['Arch', settings.arch],

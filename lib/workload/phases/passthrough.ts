@@ -1,7 +1,8 @@
 /** A device passed through: large areas the device reads and writes, shared with it for as long as it runs. */
+import { formatBytes } from '../../spec/units.js';
 import { choice, count, flag, size } from '../keys.js';
 import { PLACES } from '../memory.js';
-import { claim, convertRange, definePhase } from '../phase.js';
+import { convertRange, definePhase, ramText } from '../phase.js';
 
 export const PASSTHROUGH = definePhase(
   'passthrough',
@@ -22,9 +23,17 @@ export const PASSTHROUGH = definePhase(
   },
   (keys, context) => {
     const { memory } = context.guest;
-    const areas = Array.from({ length: keys.areas }, () =>
-      claim(context, keys.size, keys.align, undefined, keys.place),
-    );
+    const areas: number[] = [];
+    while (areas.length < keys.areas) {
+      const at = memory.claim(keys.size, keys.align, keys.place);
+      if (at === undefined) {
+        const found = `${areas.length} of ${keys.areas} areas of ${formatBytes(keys.size)} find a place at ${keys.place}`;
+        const key = areas.length === 0 ? 'size' : 'areas';
+        context.problem(key, `${found} (${ramText(context.guest)}), accepted: what is free there`);
+        break;
+      }
+      areas.push(at);
+    }
     return function* (out) {
       for (let job = 0; job < keys.jobs; job += 1) {
         for (const at of areas) {

@@ -28,7 +28,10 @@ export const POPULATE = definePhase(
     finalize: flag().default(true).describe('End the launch afterwards.'),
   },
   (keys, context) => {
-    const ranges = keys.ranges.map((range) => ({ ...range, gpa: claim(context, range.size, 4096, range.at, 'low') }));
+    const ranges = keys.ranges.map((range, i) => ({
+      ...range,
+      gpa: claim(context, range.size, 4096, range.at, 'low', 'ranges', ['ranges', i, 'at']),
+    }));
     return function* (out) {
       for (const range of ranges) {
         if (out.full) yield;
