@@ -197,6 +197,11 @@ Napi::Value progress(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), run == nullptr ? 0 : static_cast<double>(run->done()));
 }
 
+// runsWithBuffers(): runs on threads whose buffers this process still has, in all its environments
+Napi::Value runs_with_buffers(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(BackgroundRun::with_buffers()));
+}
+
 // counters(handle, into: Float64Array of kCounters)
 void counters(const Napi::CallbackInfo& info) {
   const auto into = array_at<Napi::Float64Array>(info, 1, napi_float64_array);
@@ -277,6 +282,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("runAsync", Napi::Function::New(env, run_async, "runAsync"));
   exports.Set("abort", Napi::Function::New(env, abort_run, "abort"));
   exports.Set("progress", Napi::Function::New(env, progress, "progress"));
+  exports.Set("runsWithBuffers", Napi::Function::New(env, runs_with_buffers, "runsWithBuffers"));
   exports.Set("counters", Napi::Function::New(env, counters, "counters"));
   exports.Set("errors", Napi::Function::New(env, errors, "errors"));
   exports.Set("pageView", Napi::Function::New(env, page_view, "pageView"));

@@ -1,57 +1,50 @@
-// A run on threads of the engine's own, while JavaScript goes on.
+// A run on threads of the engine's own, told to JavaScript when it is over: core/background_run.h behind Node-API.
 //
-// Always: the records it reads and the outcomes it writes are its own memory, so that nothing a script does to its
-// buffers meanwhile can be felt here; outcomes are copied out when it is over. It lives until its end was told, and no
-// longer than the environment: whoever closes the engine, ends the worker or exits ends the run first and waits for it.
+// Who holds a run: its session, as the engine's latest; and, from start to its end, the environment. That hold is
+// dropped on the JavaScript thread exactly once, by whichever comes first: the end is told, or the environment goes and
+// its cleanup hook ends the run and waits for it. What waits in Node's queue to be told holds nothing, because Node
+// drops that queue with the environment. A run that was told has no buffers any more.
 #pragma once
 
 #include <napi.h>
 
 #include <memory>
-#include <string>
-#include <thread>
-#include <vector>
 
-#include "core/engine.h"
+#include "core/background_run.h"
 
 namespace gmem::addon {
 
-class AsyncRun : public std::enable_shared_from_this<AsyncRun> {
+class AsyncRun {
  public:
   // `told(ops run, nanoseconds it took, error text or null)` is called once, on the JavaScript thread, unless the
-  // environment ends before. Throws std::bad_alloc, std::system_error.
+  // environment ends before. Throws std::bad_alloc, std::system_error, Napi::Error.
   static std::shared_ptr<AsyncRun> start(Napi::Env env, Engine& engine, const spec::OpRecord* ops, uint64_t count,
                                          Napi::Value outcomes, uint32_t threads, Napi::Function told);
   AsyncRun(const AsyncRun&) = delete;
   AsyncRun& operator=(const AsyncRun&) = delete;
-  ~AsyncRun() { finish(); }
 
   // The engine is at work; false once its end was told.
-  bool active() const { return active_; }
-  uint64_t done() const { return control_.done.load(std::memory_order_relaxed); }
-  void abort() { control_.abort.store(true, std::memory_order_relaxed); }
+  bool active() const { return run_.active(); }
+  uint64_t done() const { return run_.done(); }
+  void abort() { run_.abort(); }
   // Ends the run and waits for it: the engine is the caller's again.
-  void finish();
-  // The same where the environment is about to be gone.
-  void end_untold();
+  void finish() { run_.finish(); }
 
  private:
-  AsyncRun(Engine& engine, const spec::OpRecord* ops, uint64_t count, bool outcomes, uint32_t threads);
-  void work();
-  void tell(Napi::Env env, Napi::Function told);
+  AsyncRun(Napi::Env env, Engine& engine, const spec::OpRecord* ops, uint64_t count, bool outcomes, uint32_t threads)
+      : env_(env), run_(engine, ops, count, outcomes, threads) {}
 
-  Engine& engine_;
-  const std::vector<spec::OpRecord> ops_;
-  std::vector<spec::OutcomeRecord> outcomes_;
-  const uint32_t threads_;
-  RunControl control_;
-  bool active_ = true;
-  uint64_t ran_ = 0;
-  uint64_t took_ns_ = 0;
-  std::string error_;
-  Napi::Reference<Napi::Uint8Array> into_;
-  Napi::ThreadSafeFunction told_;
-  std::thread thread_;
+  static void end_with_environment(void* run);
+  static void on_javascript_thread(napi_env env, napi_value told, void* run, void* nothing);
+  std::shared_ptr<AsyncRun> let_go(napi_threadsafe_function_release_mode mode);
+  void copy_outcomes() const;
+  void tell(napi_value told);
+
+  const napi_env env_;
+  BackgroundRun run_;
+  napi_ref into_ = nullptr;  // the caller's array for outcomes
+  napi_threadsafe_function told_ = nullptr;
+  std::shared_ptr<AsyncRun> held_;  // by the environment
 };
 
 }  // namespace gmem::addon
