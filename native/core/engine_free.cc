@@ -31,12 +31,7 @@ void Engine::free_huge_page(File& file, uint64_t first_block, PunchResult& resul
         break;
     }
     if (block == first_block && word.held() == BlockWord::Held::k1g) count(Counter::kFoliosFreed1g);
-    for (uint32_t i = 0; word.poisoned() && i < kBlockPages; ++i) {
-      const Index index = Index::of_block(block, i);
-      if (!file.pages.poisoned(index)) continue;
-      file.pages.unpoison(index);
-      ++poisoned;
-    }
+    if (word.poisoned()) poisoned += file.pages.unpoison_block(block);
     file.pages.unmark(block, all);
     BlockWord& changed = file.pages.change(block);
     if (!changed.run()) file.pages.lines().remove_all(changed.line());

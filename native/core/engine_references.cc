@@ -129,7 +129,7 @@ Engine::Errno Engine::op_poison(const spec::OpRecord& op) {
     const Pfn pfn = file->pages.pfn(std::max(unit.first, Index::of_block(at)));
     if (rmp_.is_huge(pfn)) smash(pfn);
   }
-  for (Index page = unit.first; page < unit.end; page = page + Pages{1}) file->pages.poison(page);
+  file->pages.poison(unit);
   return spec::kOk;
 }
 

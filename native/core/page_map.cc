@@ -116,6 +116,14 @@ void PageMap::unpoison(Index index) {
   }
 }
 
+uint64_t PageMap::unpoison_block(uint64_t block) {
+  const auto end = poisoned_.lower_bound(Index::of_block(block + 1).value);
+  uint64_t pages = 0;
+  for (auto it = poisoned_.lower_bound(Index::of_block(block).value); it != end; ++pages) it = poisoned_.erase(it);
+  words_[block].set_poisoned(false);
+  return pages;
+}
+
 uint64_t PageMap::next_touched(uint64_t from, uint64_t end) const {
   if (from >= end) return end;
   const uint64_t region = touched_regions_.next(from / kRegionBlocks);

@@ -162,11 +162,16 @@ class PageMap {
 
   // Poison, by index.
   bool poisoned(Index index) const { return words_[index.block()].poisoned() && poisoned_.contains(index.value); }
-  void poison(Index index) {
-    poisoned_.insert(index.value);
-    change(index.block()).set_poisoned(true);
+  void poison(Run<Index> run) {
+    const auto behind = poisoned_.lower_bound(run.end.value);
+    for (Index index = run.first; index < run.end; index = index + Pages{1}) {
+      poisoned_.insert(behind, index.value);
+      if (index == run.first || index.in_block() == 0) change(index.block()).set_poisoned(true);
+    }
   }
   void unpoison(Index index);
+  // Of all pages of the block. Returns how many there were.
+  uint64_t unpoison_block(uint64_t block);
   bool any_poisoned(Run<Index> run) const {
     const auto it = poisoned_.lower_bound(run.first.value);
     return it != poisoned_.end() && *it < run.end.value;

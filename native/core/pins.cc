@@ -12,7 +12,7 @@ void Pins::pin(Serial file, Index index, Pfn pfn) {
   } else {
     list.push_back({pfn, 1});
   }
-  ++frames_[pfn.value].total;
+  ++frames_.make(pfn).total;
 }
 
 bool Pins::unpin(Serial file, Index index, Pfn& pfn, bool& released, PinnedFrame& frame) {
@@ -23,12 +23,12 @@ bool Pins::unpin(Serial file, Index index, Pfn& pfn, bool& released, PinnedFrame
   pfn = list.front().pfn;
   if (--list.front().times == 0) list.erase(list.begin());
   if (list.empty()) by_index_.erase(found);
-  const auto record = frames_.find(pfn.value);
-  if (--record->second.total == 0) {
-    frame = record->second;
+  PinnedFrame& record = frames_.at(pfn);
+  if (--record.total == 0) {
+    frame = record;
     released = frame.orphan;
     if (released) --orphans_;
-    frames_.erase(record);
+    frames_.erase(pfn);
   }
   return true;
 }
@@ -39,7 +39,7 @@ bool Pins::file_has_pins(Serial file) const {
 }
 
 void Pins::orphan(Pfn pfn, Mobility mobility, bool poisoned) {
-  PinnedFrame& frame = frames_.at(pfn.value);
+  PinnedFrame& frame = frames_.at(pfn);
   frame.orphan = true;
   frame.poisoned = poisoned;
   frame.mobility = mobility;
@@ -61,9 +61,15 @@ Index Pins::first_referenced(Serial file, Run<Index> run) const {
 
 std::vector<uint64_t> Pins::pinned_in(Run<Pfn> run) const {
   std::vector<uint64_t> found;
-  for (const auto& [pfn, frame] : frames_) {
-    if (run.contains({pfn})) found.push_back(pfn);
+  if (run.size().value < frames_.size()) {
+    for (Pfn pfn = run.first; pfn < run.end; pfn = pfn + Pages{1}) {
+      if (pinned(pfn)) found.push_back(pfn.value);
+    }
+    return found;
   }
+  frames_.for_each([&](Pfn pfn, const PinnedFrame&) {
+    if (run.contains(pfn)) found.push_back(pfn.value);
+  });
   std::sort(found.begin(), found.end());
   return found;
 }

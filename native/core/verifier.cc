@@ -247,12 +247,13 @@ void Verifier::check_pool() {
 }
 
 void Verifier::check_memory() {
-  for (const auto& [number, frame] : engine_.pins_.frames()) {
-    const bool free =
-        engine_.pool_.holds({number}) ? engine_.pool_.is_free({number}) : engine_.frames_.is_free({number});
-    expect(!free, "pinned pfn " + std::to_string(number) + " is free");
-    expect(frame.orphan != owned({number}), "pinned pfn " + std::to_string(number) + " is neither owned nor an orphan");
-  }
+  engine_.pins_.frames().for_each([&](Pfn pfn, const PinnedFrame& frame) {
+    const bool free = engine_.pool_.holds(pfn) ? engine_.pool_.is_free(pfn) : engine_.frames_.is_free(pfn);
+    if (!free && frame.orphan != owned(pfn)) return;
+    const std::string what = "pinned pfn " + std::to_string(pfn.value);
+    expect(!free, what + " is free");
+    expect(frame.orphan != owned(pfn), what + " is neither owned nor an orphan");
+  });
   const uint64_t held = owned_frames_ + engine_.pins_.orphans() + engine_.poisoned_out_;
   same("host_pages_end", engine_.lane_.host_pages, held);
   uint64_t vmemmap = 0;

@@ -228,18 +228,27 @@ class PageMapFuzz {
     const uint32_t line = map_.open_pages(block);
     const auto end = static_cast<uint32_t>(std::min<uint64_t>(kBlockPages, first + count));
     const Bitmap512 leaving = Bitmap512::range(first, end);
-    for (uint32_t i = first; i < end; ++i) {
-      if (naive.pages[i].poisoned) map_.unpoison(Index::of_block(block, i));
-      naive.pages[i] = NaivePage{};
+    uint64_t poisoned = 0;
+    for (uint32_t i = first; i < end; ++i) poisoned += naive.pages[i].poisoned;
+    if (leaving.all()) {
+      CHECK_EQ(map_.unpoison_block(block), poisoned);
+    } else {
+      for (uint32_t i = first; i < end; ++i) {
+        if (naive.pages[i].poisoned) map_.unpoison(Index::of_block(block, i));
+      }
     }
+    std::fill(naive.pages + first, naive.pages + end, NaivePage{});
     map_.lines().present(line) = and_not(map_.lines().present(line), leaving);
     map_.lines().marked(line) = and_not(map_.lines().marked(line), leaving);
     map_.tidy(block);
   }
   void poison(uint64_t block, uint32_t i) {
     if (!at(block).pages[i].present || !random_.one_in(4)) return;
-    map_.poison(Index::of_block(block, i));
-    at(block).pages[i].poisoned = true;
+    uint32_t end = i;
+    for (; end < kBlockPages && at(block).pages[end].present && !random_.one_in(8); ++end) {
+      at(block).pages[end].poisoned = true;
+    }
+    map_.poison({Index::of_block(block, i), Index::of_block(block, end)});
   }
 
   void check_page(uint64_t block, uint32_t i) {

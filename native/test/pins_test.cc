@@ -69,7 +69,7 @@ TEST(pins_fuzz) {
     CHECK_EQ(pins.frames().size(), totals.size());
     for (const auto& [pfn, total] : totals) {
       CHECK(pins.pinned({pfn}));
-      CHECK_EQ(pins.frames().at(pfn).total, total);
+      CHECK_EQ(pins.frames().at({pfn}).total, total);
     }
     for (uint64_t f = 1; f < 5; ++f) {
       bool any = false;

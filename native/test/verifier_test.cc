@@ -99,7 +99,10 @@ const Damage kDamages[] = {
     {"a huge folio reaches beyond the file",
      [](Damaged& d) { d.pages().change(7).set_run(BlockWord::Held::k2m, d.pfn(5).block()); }},
     {"a page is marked but absent", [](Damaged& d) { d.lines().marked(d.pages().open_line(4)).set(3); }},
-    {"poisoned but absent", [](Damaged& d) { d.pages().poison(Index::of_block(4, 3)); }},
+    {"poisoned but absent",
+     [](Damaged& d) {
+       d.pages().poison({Index::of_block(4, 3), Index::of_block(4, 4)});
+     }},
     {"a leaf, but no slot", [](Damaged& d) { d.lines().leaves(d.pages().open_line(5)).set(3); }},
     {"a leaf to an absent page", [](Damaged& d) { d.lines().leaves(d.pages().open_line(4)).set(3); }},
     {"a leaf to an absent page", [](Damaged& d) { d.pages().change(4).set_leaf_2m(true); }},
