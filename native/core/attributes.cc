@@ -1,5 +1,7 @@
 #include "core/attributes.h"
 
+#include <algorithm>
+
 namespace gmem {
 
 std::map<uint64_t, uint64_t>::const_iterator KindRanges::first_overlapping(uint64_t gfn) const {
@@ -22,6 +24,14 @@ uint64_t KindRanges::count(Run<Gfn> run) const {
   return n;
 }
 
+Gfn KindRanges::reach(Run<Gfn> run, uint64_t ranges) const {
+  auto it = first_overlapping(run.first.value);
+  for (; ranges > 0 && it != ends_.end() && it->first < run.end.value; ++it) {
+    if (--ranges == 0) return {std::min(it->second, run.end.value)};
+  }
+  return run.end;
+}
+
 uint64_t KindRanges::remove(Run<Gfn> run) {
   if (run.empty()) return 0;
   uint64_t removed = 0;
@@ -37,9 +47,9 @@ uint64_t KindRanges::remove(Run<Gfn> run) {
   return removed;
 }
 
-void KindRanges::add(Run<Gfn> run) {
-  if (run.empty()) return;
-  remove(run);
+uint64_t KindRanges::add(Run<Gfn> run) {
+  if (run.empty()) return 0;
+  const uint64_t had = remove(run);
   uint64_t first = run.first.value;
   uint64_t end = run.end.value;
   auto after = ends_.lower_bound(first);
@@ -55,6 +65,7 @@ void KindRanges::add(Run<Gfn> run) {
     ends_.erase(after);
   }
   ends_.emplace(first, end);
+  return run.size().value - had;
 }
 
 }  // namespace gmem

@@ -18,10 +18,13 @@ namespace gmem {
 class KindRanges {
  public:
   bool contains(Gfn gfn) const;
-  void add(Run<Gfn> run);
+  // Adds the run and returns how many members are new.
+  uint64_t add(Run<Gfn> run);
   // Removes the run and returns how many members it had.
   uint64_t remove(Run<Gfn> run);
   uint64_t count(Run<Gfn> run) const;
+  // How far into the run one comes over so many ranges, their gaps included.
+  Gfn reach(Run<Gfn> run, uint64_t ranges) const;
   // Calls visit(Run<Gfn>) for each part of a range inside `run`, ascending.
   template <class Visit>
   void for_each(Run<Gfn> run, Visit visit) const {
@@ -30,6 +33,9 @@ class KindRanges {
       visit(Run<Gfn>{{it->first}, {it->second}}.clipped_to(run));
     }
   }
+
+  // How many ranges there are.
+  size_t size() const { return ends_.size(); }
 
  private:
   std::map<uint64_t, uint64_t>::const_iterator first_overlapping(uint64_t gfn) const;

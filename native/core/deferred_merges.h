@@ -41,6 +41,11 @@ class DeferredMerges {
     waiting_.pop_front();
     return true;
   }
+  // The range that was taken out last waits again, before all others.
+  void put_back(const Entry& entry) {
+    waiting_.push_front(entry);
+    places_.emplace(Key{entry.file, entry.range}, waiting_.begin());
+  }
 
   // Ops after `now` until the first range is due; very many when none waits.
   uint64_t ops_until_due(uint64_t now) const {

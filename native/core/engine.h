@@ -27,6 +27,7 @@
 #include "core/simd.h"
 #include "core/units.h"
 #include "core/vcpus.h"
+#include "core/virtual_array.h"
 #include "spec.gen.h"
 
 namespace gmem {
@@ -109,7 +110,40 @@ class Engine {
     }
   };
 
-  static constexpr int64_t kPagesBetweenLooks = 64;  // at Lane::interrupted, in ops of many pages; a power of two
+  // Looks at Lane::interrupted in ops of many pages: every so many pages, 2M blocks of which a word or a line of flags
+  // is looked at, ranges of unbound gfns, frames in a list. All are powers of two.
+  static constexpr int64_t kPagesBetweenLooks = 64;
+  static constexpr uint64_t kBlocksBetweenLooks = 1024;
+  static constexpr uint64_t kRangesBetweenLooks = 4096;
+  static constexpr uint64_t kFramesBetweenLooks = 4096;
+
+  // Calls visit(part) for parts of the run, in order, with a look between two of them. False when told to end: then the
+  // rest of the run was not visited. A short run is one part.
+  template <class Number, class Visit>
+  bool by_parts(Run<Number> run, Visit visit) {
+    constexpr uint64_t kPages = kBlocksBetweenLooks << kBlockShift;
+    while (run.size().value > kPages) {
+      const Number cut{(run.first.value | (kPages - 1)) + 1};
+      visit(Run<Number>{run.first, cut});
+      if (lane_.interrupted()) return false;
+      run.first = cut;
+    }
+    visit(run);
+    return true;
+  }
+  // The same by how many ranges the parts have.
+  template <class Visit>
+  bool by_ranges(const KindRanges& ranges, Run<Gfn> run, Visit visit) {
+    while (ranges.size() > kRangesBetweenLooks) {
+      const Gfn cut = ranges.reach(run, kRangesBetweenLooks);
+      if (cut >= run.end) break;
+      visit(Run<Gfn>{run.first, cut});
+      if (lane_.interrupted()) return false;
+      run.first = cut;
+    }
+    visit(run);
+    return true;
+  }
 
   void look_ahead(Lookahead& ahead, const Lane& lane, uint64_t at, const spec::OpRecord& op) const;
   void run_one(Lane& lane, const spec::OpRecord& op, Outcome& out, bool kept);
@@ -142,13 +176,15 @@ class Engine {
   Errno op_bind(const spec::OpRecord& op);
   Errno op_close(uint32_t gmem);
   Errno op_destroy(uint32_t vm);
-  void delete_slot(Vm& vm, uint32_t number);
-  void bury_vm(Vm& vm);
+  bool delete_slot(Vm& vm, uint32_t number);
+  bool give_kinds_back(Vm& vm, Slot& slot);
+  bool bury_vm(Vm& vm);
   void drop_file_if_unused(File& file);
   Vm& vm_record(uint32_t number);
 
   // Sections 3 and 14: host memory.
   Errno op_pressure(const spec::OpRecord& op);
+  bool list_free_runs(uint32_t order, VirtualArray<uint32_t>& runs, uint64_t& listed);
   void let_go(uint64_t pages);
   uint64_t metadata_modelled() const;
   void note_metadata();
@@ -175,8 +211,8 @@ class Engine {
   }
   bool page_private(const File& file, const Slot* slot, Index index) const;
   Bitmap512 private_bits(const File& file, uint64_t block) const;
-  uint64_t count_differing(const Vm& vm, Run<Gfn> run, bool to_private) const;
-  void set_kind(Vm& vm, Run<Gfn> run, bool to_private);
+  uint64_t count_differing(const Vm& vm, Run<Gfn> run, bool to_private);
+  uint64_t set_kind(Vm& vm, Run<Gfn> run, bool to_private);
   uint64_t flip_kind(Vm& vm, Run<Gfn> run, bool to_private);
 
   // Sections 6 and 16: folios, prepare, leaves.
@@ -243,7 +279,7 @@ class Engine {
   bool block_ready(const File& file, uint64_t block, bool hook) const;
   bool prepared(const File& file, Index index) const;
   bool prepared_beside(Lane& lane, const File& file, Index index) const;
-  void prepare_early(Lane& lane, File& file, Run<Index> run);
+  bool prepare_early(Lane& lane, File& file, Run<Index> run);
   bool prepare_hook(Lane& lane, Pfn first, uint32_t pages, Gfn gfn, uint16_t asid);
   bool hook_block(Lane& lane, Pfn first, uint32_t pages, Gfn gfn, uint16_t asid);
   // RMPUPDATE and PSMASH as the kernel issues them (section 26, engine_rmp.cc). False: given up, no entry has changed.
@@ -284,10 +320,10 @@ class Engine {
   void mark_page(File& file, Index index) { file.pages.mark(index); }
   uint32_t install_leaf(Lane& lane, File& file, Index index, uint32_t level, bool map);
   void zap_page(Lane& lane, File& file, Index index);
-  void zap(Lane& lane, File& file, Run<Index> run);
+  bool zap(Lane& lane, File& file, Run<Index> run);
   void zap_block(Lane& lane, File& file, uint64_t block, const Bitmap512& mask);
   void zap_larger_leaf(Lane& lane, PageMap& pages, uint64_t block);
-  void zap_gfns(Vm& vm, Run<Gfn> run);
+  bool zap_gfns(Vm& vm, Run<Gfn> run);
 
   // Sections 22 and 23: what tdx does otherwise. Elsewhere nothing of it runs.
   Vm* first_run(Lane& lane, Vm& vm, Errno& refused);
@@ -331,7 +367,7 @@ class Engine {
   void free_everything(File& file);
   void zero_pages(File& file, uint64_t block, const Bitmap512& mask, PunchResult& result);
   void share_in_rmp(const File& file, uint64_t block, const Bitmap512& pages);
-  void drop_copies(File& file, Run<Index> run);
+  bool drop_copies(File& file, Run<Index> run);
   void retain(File& file, Run<Index> run);
   void forget_retained(File& file, uint64_t block, const Bitmap512& pages);
 
@@ -342,6 +378,7 @@ class Engine {
   Errno convert_in_place(Vm& vm, Run<Gfn> run, bool to_private, spec::Content content, Outcome& out);
   struct Conversion;
   Errno convert_piece(Conversion& conversion, File& file, Run<Index> piece);
+  bool any_differing(const ShareMap& kinds, Run<Index> run, bool on);
   Errno check_to_private(Conversion& conversion, File& file, Run<Index> piece);
   Errno check_to_shared(Conversion& conversion, File& file, Run<Index> piece);
   void split_for_shared(Lane& lane, File& file, uint64_t block, const Bitmap512& pages, uint64_t& splits);
@@ -484,8 +521,9 @@ class Engine {
 
   uint64_t retained_pages_ = 0;
   DeferredMerges deferred_;
-  uint64_t ops_run_ = 0;                                    // counted with `merge: deferred`
-  uint64_t shared_groups_ = 0;                              // runs of 64 indexes with a shared one, of open files
+  uint64_t ops_run_ = 0;        // counted with `merge: deferred`
+  bool merges_due_ = false;     // a run was told to end before all that were due were tried: the next op does that
+  uint64_t shared_groups_ = 0;  // runs of 64 indexes with a shared one, of open files
   std::unordered_map<uint64_t, std::vector<Pfn>> vmemmap_;  // of split huge pages, by first pfn
   uint64_t poisoned_out_ = 0;                               // frames that will never be used again
   uint64_t pressure_pages_ = 0;                             // frames other tenants took

@@ -36,21 +36,24 @@ Engine::Errno Engine::op_convert(const spec::OpRecord& op, Outcome& out) {
 void Engine::convert_by_discard(Vm& vm, Run<Gfn> run, bool to_private, Outcome& out) {
   const uint64_t changed = flip_kind(vm, run, to_private);
   count(Counter::kConvertedPages, changed);
+  if (lane_.stop != Lane::Stop::kNo) return;
   PunchResult result;
   for (size_t i = vm.first_slot_above(run.first); i < vm.by_gfn.size() && vm.by_gfn[i]->gfns.first < run.end; ++i) {
     Slot& slot = *vm.by_gfn[i];
     File& file = *slot.file;
     const Run<Index> indexes = slot.indexes_of(slot.gfns.clipped_to(run));
     if (to_private) {
-      if (file.retained) retained_pages_ -= file.retained->set(indexes, false);
+      if (file.retained) {
+        by_parts(indexes, [&](Run<Index> some) { retained_pages_ -= file.retained->set(some, false); });
+      }
       if (!knobs_.keep_shared) drop_copies(file, indexes);
     } else if (file.open) {
       const Run<Index> hole = knobs_.punch == spec::Punch::kRefuse ? whole_huge_ranges(file, indexes) : indexes;
       const PunchResult part = punch(file, vmm_hole(file, hole));
       result.split += part.split;
       retain(file, indexes);
-      if (lane_.stop != Lane::Stop::kNo) return;
     }
+    if (lane_.stop != Lane::Stop::kNo) return;
   }
   set_value(out, spec::kConvertChanged, static_cast<double>(changed));
   set_value(out, spec::kConvertSplit, static_cast<double>(result.split));

@@ -51,7 +51,7 @@ void Engine::free_everything(File& file) {
     punch(file, file.all());
     return;
   }
-  zap(lane_, file, file.all());
+  if (!zap(lane_, file, file.all())) return;
   const uint64_t end = file.pages.blocks();
   for (uint64_t block = file.pages.next_touched(0, end); block < end;
        block = file.pages.next_touched(block + huge_blocks(), end)) {
@@ -156,6 +156,7 @@ void Engine::retain(File& file, Run<Index> run) {
   const uint64_t end = (run.end - Pages{1}).block() + 1;
   for (uint64_t block = file.pages.next_touched(run.first.block(), end); block < end;
        block = file.pages.next_touched(block + 1, end)) {
+    if (lane_.interrupted()) break;
     retained_pages_ += file.retained->set(block, file.pages.present_bits(block) & block_mask(run, block), true);
   }
   peak(Counter::kRetainedPagesPeak, retained_pages_);
@@ -165,15 +166,16 @@ void Engine::forget_retained(File& file, uint64_t block, const Bitmap512& pages)
   if (file.retained) retained_pages_ -= file.retained->set(block, pages, false);
 }
 
-// Drops the shared copies of a run: memory of the VMM, so no folio counters.
-void Engine::drop_copies(File& file, Run<Index> wanted) {
-  if (!file.copies) return;
+// Drops the shared copies of a run: memory of the VMM, so no folio counters. False when the run was told to end.
+bool Engine::drop_copies(File& file, Run<Index> wanted) {
+  if (!file.copies) return true;
   PageMap& copies = *file.copies;
   const Run<Index> run = wanted.clipped_to(file.all());
-  if (run.empty()) return;
+  if (run.empty()) return true;
   const uint64_t end = (run.end - Pages{1}).block() + 1;
   for (uint64_t block = copies.next_touched(run.first.block(), end); block < end;
        block = copies.next_touched(block + 1, end)) {
+    if (lane_.interrupted()) return false;
     const Bitmap512 mask = block_mask(run, block);
     const BlockWord word = copies.word(block);
     if (word.huge()) {
@@ -196,6 +198,7 @@ void Engine::drop_copies(File& file, Run<Index> wanted) {
     present = and_not(present, leaving);
     copies.tidy(block);
   }
+  return true;
 }
 
 }  // namespace gmem

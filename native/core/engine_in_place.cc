@@ -41,12 +41,25 @@ uint64_t Engine::shared_groups(const File& file, uint64_t block) const {
   return groups;
 }
 
+// Some index of the run is of the other kind; means nothing when the run was told to end.
+bool Engine::any_differing(const ShareMap& kinds, Run<Index> run, bool on) {
+  if (run.size().value == 1) return kinds.flagged(run.first) != on;
+  const uint64_t end = (run.end - Pages{1}).block() + 1;
+  for (uint64_t block = run.first.block(); block < end; ++block) {
+    if (!kinds.differing(block, block_mask(run, block), on).none()) return true;
+    if ((block & (kBlocksBetweenLooks - 1)) == 0 && lane_.interrupted()) return false;
+  }
+  return false;
+}
+
+// What refuses the piece; means nothing when the run was told to end.
 Engine::Errno Engine::check_to_private(Conversion& conversion, File& file, Run<Index> piece) {
   const bool on = conversion.to_private != file.initially_private;
   if (natural_) {
     const auto recorded = file.shared_ranges.find(piece.first.value);
     if (recorded == file.shared_ranges.end() || recorded->second != piece.end.value) {
       for (uint64_t block = piece.first.block(); block <= (piece.end - Pages{1}).block(); ++block) {
+        if (lane_.interrupted()) return spec::kOk;
         const uint32_t i = file.changed_kinds->differing(block, block_mask(piece, block), on).next_set(0);
         if (i == kBlockPages) continue;
         conversion.refused = Index::of_block(block, i);
@@ -57,6 +70,7 @@ Engine::Errno Engine::check_to_private(Conversion& conversion, File& file, Run<I
   if (!pins_.any()) return spec::kOk;
   bool refused = false;
   for (uint64_t block = piece.first.block(); block <= (piece.end - Pages{1}).block(); ++block) {
+    if (lane_.interrupted()) return spec::kOk;
     const Bitmap512 turning = file.changed_kinds->differing(block, block_mask(piece, block), on);
     for (uint32_t i = turning.next_set(0); i < kBlockPages; i = turning.next_set(i + 1)) {
       const Index index = Index::of_block(block, i);
@@ -72,7 +86,8 @@ Engine::Errno Engine::check_to_private(Conversion& conversion, File& file, Run<I
   return spec::kEAGAIN;
 }
 
-// Every folio that must be split can be: no reference on any of them, then vmemmap for all of them together.
+// Every folio that must be split can be: no reference on any of them, then vmemmap for all of them together. Means
+// nothing when the run was told to end.
 Engine::Errno Engine::check_to_shared(Conversion& conversion, File& file, Run<Index> piece) {
   if (natural_) return spec::kOk;
   const bool on = conversion.to_private != file.initially_private;
@@ -80,6 +95,7 @@ Engine::Errno Engine::check_to_shared(Conversion& conversion, File& file, Run<In
   uint64_t checked_end = 0;  // blocks below belong to folios already checked
   bool frames_lack = false;
   for (uint64_t block = piece.first.block(); block <= (piece.end - Pages{1}).block(); ++block) {
+    if (lane_.interrupted()) return spec::kOk;
     const BlockWord word = file.pages.word(block);
     if (!word.huge() || block < checked_end) continue;
     if (file.changed_kinds->differing(block, block_mask(piece, block), on).none()) continue;
@@ -124,9 +140,10 @@ Engine::Errno Engine::convert_piece(Conversion& conversion, File& file, Run<Inde
   if (!file.open) return spec::kEBADF;
   ShareMap& kinds = *file.changed_kinds;
   const bool on = conversion.to_private != file.initially_private;
-  if (kinds.count_differing(piece, on) == 0) return spec::kOk;
+  if (!any_differing(kinds, piece, on)) return spec::kOk;
   const Errno error =
       conversion.to_private ? check_to_private(conversion, file, piece) : check_to_shared(conversion, file, piece);
+  if (lane_.stop != Lane::Stop::kNo) return spec::kOk;
   if (error != spec::kOk) return error;
 
   // Before any split: a 2M leaf that goes whole is not demoted first.
@@ -134,12 +151,17 @@ Engine::Errno Engine::convert_piece(Conversion& conversion, File& file, Run<Inde
   const bool zap_here = !one_table_ && !tdx_;
   // The maximal sub-ranges that turn, where something later needs them as such.
   std::vector<Run<Index>> turned;
-  const bool keep_runs = natural_ || knobs_.preparedness == spec::Preparedness::kStateEarly;
+  const bool keep_turned = conversion.to_private && knobs_.preparedness == spec::Preparedness::kStateEarly;
+  auto recorded = file.shared_ranges.end();
+  Index reached = piece.end;
   for (uint64_t block = piece.first.block(); block <= (piece.end - Pages{1}).block(); ++block) {
+    // Each block turns whole.
+    if (lane_.interrupted()) {
+      reached = std::max(piece.first, Index::of_block(block));
+      break;
+    }
     const Bitmap512 turning = kinds.differing(block, block_mask(piece, block), on);
     if (turning.none()) continue;
-    // Each block turns whole. What natural order records is of the piece, which is not cut short then.
-    if (!natural_ && lane_.interrupted()) break;
     if (conversion.blocks.empty() || conversion.blocks.back().file != &file || conversion.blocks.back().end != block) {
       conversion.blocks.push_back({&file, block, block});
     }
@@ -148,13 +170,22 @@ Engine::Errno Engine::convert_piece(Conversion& conversion, File& file, Run<Inde
     conversion.changed += kinds.set(block, turning, on);
     file.shared_groups = file.shared_groups - groups + shared_groups(file, block);
     shared_groups_ = shared_groups_ - groups + shared_groups(file, block);
-    for (uint32_t i = turning.next_set(0); keep_runs && i < kBlockPages;) {
+    for (uint32_t i = turning.next_set(0); (natural_ || keep_turned) && i < kBlockPages;) {
       const uint32_t end = turning.next_clear(i);
       const Run<Index> run{Index::of_block(block, i), Index::of_block(block, end)};
-      if (!turned.empty() && turned.back().end == run.first) {
-        turned.back().end = run.end;
-      } else {
-        turned.push_back(run);
+      if (keep_turned) {
+        if (!turned.empty() && turned.back().end == run.first) {
+          turned.back().end = run.end;
+        } else {
+          turned.push_back(run);
+        }
+      }
+      if (natural_ && !conversion.to_private) {
+        if (recorded != file.shared_ranges.end() && recorded->second == run.first.value) {
+          recorded->second = run.end.value;
+        } else {
+          recorded = file.shared_ranges.insert_or_assign(run.first.value, run.end.value).first;
+        }
       }
       i = turning.next_set(end);
     }
@@ -166,14 +197,19 @@ Engine::Errno Engine::convert_piece(Conversion& conversion, File& file, Run<Inde
     }
     convert_content(file, block, present, conversion.content);
   }
-  for (const Run<Index>& run : turned) {
-    if (conversion.to_private) {
-      prepare_early(lane_, file, run);
-    } else if (natural_) {
-      file.shared_ranges[run.first.value] = run.end.value;
+  // Told to end, the rest is prepared by its faults.
+  constexpr uint64_t kPages = uint64_t{16} << kBlockShift;
+  for (Run<Index> run : turned) {
+    while (!run.empty() && !lane_.interrupted()) {
+      const Index cut = std::min(run.end, Index{(run.first.value | (kPages - 1)) + 1});
+      if (!prepare_early(lane_, file, {run.first, cut})) break;
+      run.first = cut;
     }
   }
-  if (natural_ && conversion.to_private) file.shared_ranges.erase(piece.first.value);
+  if (natural_ && conversion.to_private) {
+    file.shared_ranges.erase(piece.first.value);
+    if (reached < piece.end) file.shared_ranges.emplace(reached.value, piece.end.value);
+  }
   return spec::kOk;
 }
 
@@ -195,16 +231,21 @@ bool Engine::merge_if_possible(File& file, uint64_t first_block, uint64_t blocks
 }
 
 // Every huge range with a changed page is merged if it can be; with 1G folios split minimally, its 2M blocks first.
+// Told to end, those behind some block are not tried.
 uint64_t Engine::merge_ranges(const std::vector<ChangedBlocks>& changed) {
   uint64_t merged = 0;
   if (huge_order_ == kOrder2m || knobs_.split_to == spec::SplitTo::kMinimal) {
     for (const auto& [file, first, end] : changed) {
-      for (uint64_t block = first; block < end; ++block) merged += merge_if_possible(*file, block, 1);
+      for (uint64_t block = first; block < end; ++block) {
+        if (lane_.interrupted()) return merged;
+        merged += merge_if_possible(*file, block, 1);
+      }
     }
   }
   if (huge_order_ != kOrder1g) return merged;
   for (const auto& [file, first, end] : changed) {
     for (uint64_t region = first / kRegionBlocks; region * kRegionBlocks < end; ++region) {
+      if (lane_.interrupted()) return merged;
       merged += merge_if_possible(*file, region * kRegionBlocks, kRegionBlocks);
     }
   }
@@ -228,6 +269,7 @@ Engine::Errno Engine::convert_in_place(Vm& vm, Run<Gfn> run, bool to_private, sp
   for (size_t i = vm.first_slot_above(run.first); i < vm.by_gfn.size() && vm.by_gfn[i]->gfns.first < run.end; ++i) {
     Slot& slot = *vm.by_gfn[i];
     error = convert_piece(conversion, *slot.file, slot.indexes_of(slot.gfns.clipped_to(run)));
+    if (lane_.stop != Lane::Stop::kNo) break;
     if (error == spec::kOk) continue;
     failing = &slot;
     break;

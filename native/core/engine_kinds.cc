@@ -20,7 +20,8 @@ Bitmap512 Engine::private_bits(const File& file, uint64_t block) const {
   return and_not(all, changed);
 }
 
-uint64_t Engine::count_differing(const Vm& vm, Run<Gfn> run, bool to_private) const {
+// Means nothing when the run was told to end.
+uint64_t Engine::count_differing(const Vm& vm, Run<Gfn> run, bool to_private) {
   const bool changed = to_private != initially_private_;
   uint64_t unbound = 0;
   uint64_t differing = 0;
@@ -29,43 +30,43 @@ uint64_t Engine::count_differing(const Vm& vm, Run<Gfn> run, bool to_private) co
     const Slot& slot = *vm.by_gfn[i];
     const Run<Gfn> part = slot.gfns.clipped_to(run);
     unbound += (part.first - at).value;
-    differing += slot.kinds.count_differing(part, changed);
+    if (!by_parts(part, [&](Run<Gfn> some) { differing += slot.kinds.count_differing(some, changed); })) return 0;
     at = part.end;
   }
   unbound += (run.end - at).value;
   // Bound gfns are never in the ranges, so the count over the whole run is that of its unbound gfns.
-  const uint64_t unbound_changed = vm.changed_kinds.count(run);
+  uint64_t unbound_changed = 0;
+  by_ranges(vm.changed_kinds, run, [&](Run<Gfn> some) { unbound_changed += vm.changed_kinds.count(some); });
   return differing + (changed ? unbound - unbound_changed : unbound_changed);
 }
 
-void Engine::set_kind(Vm& vm, Run<Gfn> run, bool to_private) {
+// Returns how many gfns changed kind; told to end, those below some gfn have it.
+uint64_t Engine::set_kind(Vm& vm, Run<Gfn> run, bool to_private) {
   const bool changed = to_private != initially_private_;
+  uint64_t turned = 0;
   const auto set_unbound = [&](Run<Gfn> gap) {
-    if (gap.empty()) return;
-    if (changed) {
-      vm.changed_kinds.add(gap);
-    } else {
-      vm.changed_kinds.remove(gap);
-    }
+    return gap.empty() || by_ranges(vm.changed_kinds, gap, [&](Run<Gfn> some) {
+             turned += changed ? vm.changed_kinds.add(some) : vm.changed_kinds.remove(some);
+           });
   };
   Gfn at = run.first;
   for (size_t i = vm.first_slot_above(run.first); i < vm.by_gfn.size() && vm.by_gfn[i]->gfns.first < run.end; ++i) {
     Slot& slot = *vm.by_gfn[i];
     const Run<Gfn> part = slot.gfns.clipped_to(run);
-    set_unbound({at, part.first});
-    slot.kinds.set(part, changed);
+    if (!set_unbound({at, part.first})) return turned;
+    if (!by_parts(part, [&](Run<Gfn> some) { turned += slot.kinds.set(some, changed); })) return turned;
     at = part.end;
   }
   set_unbound({at, run.end});
+  return turned;
 }
 
-// Returns how many gfns changed kind; if none did, nothing was touched.
+// Returns how many gfns changed kind; if none did, nothing was touched. Told to end, leaves may be gone over gfns that
+// keep their kind, never the other way round.
 uint64_t Engine::flip_kind(Vm& vm, Run<Gfn> run, bool to_private) {
   const uint64_t differing = count_differing(vm, run, to_private);
-  if (differing == 0) return 0;
-  zap_gfns(vm, run);
-  set_kind(vm, run, to_private);
-  return differing;
+  if (differing == 0 || lane_.stop != Lane::Stop::kNo || !zap_gfns(vm, run)) return 0;
+  return set_kind(vm, run, to_private);
 }
 
 Engine::Errno Engine::op_attributes(const spec::OpRecord& op) {

@@ -46,18 +46,21 @@ void Engine::zap_page(Lane& lane, File& file, Index index) {
   }
 }
 
-void Engine::zap(Lane& lane, File& file, Run<Index> run) {
-  if (run.empty()) return;
+// False when the run was told to end: leaves above some index are still there.
+bool Engine::zap(Lane& lane, File& file, Run<Index> run) {
+  if (run.empty()) return true;
   if (run.size().value == 1 && !tdx_) {
     zap_page(lane, file, run.first);
-    return;
+    return true;
   }
   const PageMap& pages = file.pages;
   const uint64_t end = (run.end - Pages{1}).block() + 1;
   for (uint64_t block = pages.next_touched(run.first.block(), end); block < end;
        block = pages.next_touched(block + 1, end)) {
+    if (lane.interrupted()) return false;
     if (!pages.word(block).untouched()) zap_block(lane, file, block, block_mask(run, block));
   }
+  return true;
 }
 
 // Returns the level at which the page is mapped, or would be.
@@ -91,11 +94,12 @@ uint32_t Engine::install_leaf(Lane& lane, File& file, Index index, uint32_t leve
   return level;
 }
 
-void Engine::zap_gfns(Vm& vm, Run<Gfn> run) {
+bool Engine::zap_gfns(Vm& vm, Run<Gfn> run) {
   for (size_t i = vm.first_slot_above(run.first); i < vm.by_gfn.size() && vm.by_gfn[i]->gfns.first < run.end; ++i) {
     Slot& slot = *vm.by_gfn[i];
-    zap(lane_, *slot.file, slot.indexes_of(slot.gfns.clipped_to(run)));
+    if (!zap(lane_, *slot.file, slot.indexes_of(slot.gfns.clipped_to(run)))) return false;
   }
+  return true;
 }
 
 }  // namespace gmem

@@ -1,5 +1,4 @@
 // Host memory: pressure, frames held and given back (docs/semantics.md section 3).
-#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -153,29 +152,52 @@ void Engine::return_vmemmap(Pfn huge_page) {
   vmemmap_.erase(pages);
 }
 
+// Numbers of the wholly free runs of that order, ascending. False when told to end.
+bool Engine::list_free_runs(uint32_t order, VirtualArray<uint32_t>& runs, uint64_t& listed) {
+  listed = 0;
+  const auto put = [&](uint64_t number) {
+    runs.expect(listed);
+    runs[listed++] = static_cast<uint32_t>(number);
+  };
+  if (order == kOrder1g) {
+    for (uint64_t region = 0; region < frames_.regions(); ++region) {
+      if (frames_.region_free(region)) put(region);
+    }
+    return true;
+  }
+  if (order == kOrder2m) {
+    for (uint64_t block = frames_.next_free_block(0); block != BitTree::kNone;
+         block = frames_.next_free_block(block + 1)) {
+      if ((listed & (kBlocksBetweenLooks - 1)) == 0 && lane_.interrupted()) return false;
+      put(block);
+    }
+    return true;
+  }
+  const uint64_t end = host_total_.value >> kBlockShift;
+  for (uint64_t block = pool_.frames().value >> kBlockShift; block < end; ++block) {
+    if ((block & (kBlocksBetweenLooks - 1)) == 0 && lane_.interrupted()) return false;
+    const Bitmap512 free = frames_.free_bits(block);
+    for (uint32_t i = free.next_set(0); i < kBlockPages; i = free.next_set(i + 1)) put((block << kBlockShift) + i);
+  }
+  return true;
+}
+
+// Told to end while it lists and shuffles, nothing has changed; later, some of the frames are taken.
 Engine::Errno Engine::op_pressure(const spec::OpRecord& op) {
   const int64_t keep = quantity(op.size);
   const int64_t seed = quantity(op.extra);
   if ((op.arg != kOrder4k && op.arg != kOrder2m && op.arg != kOrder1g) || keep < 0 || seed < 0) return spec::kEINVAL;
   const uint32_t run_pages = 1U << op.arg;
-  std::vector<uint32_t> runs;  // numbers of free runs of that order
-  if (op.arg == kOrder4k) {
-    for (uint64_t pfn = pool_.frames().value; pfn < host_total_.value; ++pfn) {
-      if (frames_.is_free(Pfn{pfn})) runs.push_back(static_cast<uint32_t>(pfn));
-    }
-  } else if (op.arg == kOrder2m) {
-    for (uint64_t block = frames_.next_free_block(0); block != BitTree::kNone;
-         block = frames_.next_free_block(block + 1)) {
-      runs.push_back(static_cast<uint32_t>(block));
-    }
-  } else {
-    for (uint64_t region = 0; region < frames_.regions(); ++region) {
-      if (frames_.region_free(region)) runs.push_back(static_cast<uint32_t>(region));
-    }
-  }
+  VirtualArray<uint32_t> runs((host_total_.value >> op.arg) + 1);
+  uint64_t listed;
+  if (!list_free_runs(op.arg, runs, listed)) return spec::kOk;
   Xoshiro128StarStar prng(static_cast<uint32_t>(seed) ^ seed_);
-  for (uint64_t i = runs.size(); i-- > 1;) std::swap(runs[i], runs[prng.next() % (i + 1)]);
-  for (uint64_t i = static_cast<uint64_t>(keep); i < runs.size(); ++i) {
+  for (uint64_t i = listed; i-- > 1;) {
+    if ((i & (kFramesBetweenLooks - 1)) == 0 && lane_.interrupted()) return spec::kOk;
+    std::swap(runs[i], runs[prng.next() % (i + 1)]);
+  }
+  for (uint64_t i = static_cast<uint64_t>(keep); i < listed; ++i) {
+    if ((i & (kFramesBetweenLooks - 1)) == 0 && lane_.interrupted()) return spec::kOk;
     frames_.take_exactly(Pfn{(uint64_t{runs[i]} << op.arg) + prng.next() % run_pages}, Mobility::kUnmovable);
     ++pressure_pages_;
   }

@@ -77,7 +77,7 @@ Engine::Errno Engine::op_bind(const spec::OpRecord& op) {
   const bool exists = vm->slots.contains(number);
   if (size == 0) {
     if (!exists) return spec::kEINVAL;
-    delete_slot(*vm, number);
+    delete_slot(*vm, number);  // in part, when told to end: what is left can be deleted
     return spec::kOk;
   }
   if (exists) return spec::kEINVAL;
@@ -104,33 +104,61 @@ Engine::Errno Engine::op_bind(const spec::OpRecord& op) {
   } catch (const std::bad_alloc&) {
     return spec::kENOMEM;
   }
-  vm->changed_kinds.for_each(gfns, [&](Run<Gfn> run) { slot->kinds.set(run, true); });
-  vm->changed_kinds.remove(gfns);
+  Gfn moved = gfns.end;
+  by_ranges(vm->changed_kinds, gfns, [&](Run<Gfn> some) {
+    vm->changed_kinds.for_each(some, [&](Run<Gfn> run) { slot->kinds.set(run, true); });
+    vm->changed_kinds.remove(some);
+    moved = some.end;
+  });
+  // Told to end, the slot has the gfns whose kinds it has.
+  slot->gfns.end = moved;
   file->bindings.emplace(first.value, slot.get());
   vm->by_gfn.insert(vm->by_gfn.begin() + static_cast<ptrdiff_t>(position), slot.get());
   vm->slots.emplace(number, std::move(slot));
   return spec::kOk;
 }
 
-void Engine::delete_slot(Vm& vm, uint32_t number) {
+// The kinds of the slot's gfns are the VM's again. From the top down: told to end, the slot ends below those it gave
+// back. REQUIRES: no leaf of the slot is left.
+bool Engine::give_kinds_back(Vm& vm, Slot& slot) {
+  constexpr uint64_t kPages = uint64_t{64} << kBlockShift;
+  for (;;) {
+    const Run<Gfn> top = Run<Gfn>{{(slot.gfns.end.value - 1) & ~(kPages - 1)}, slot.gfns.end}.clipped_to(slot.gfns);
+    bool any = false;
+    slot.kinds.for_each_flagged(top, [&](Run<Gfn> run) {
+      vm.changed_kinds.add(run);
+      any = true;
+    });
+    if (any) slot.kinds.set(top, false);
+    if (top.first == slot.gfns.first) return true;
+    slot.gfns.end = top.first;
+    if (lane_.interrupted()) return false;
+  }
+}
+
+// False when told to end: then the slot is still there, with no leaf above some index, or without its top.
+bool Engine::delete_slot(Vm& vm, uint32_t number) {
   const auto it = vm.slots.find(number);
-  const std::unique_ptr<Slot> slot = std::move(it->second);
-  vm.slots.erase(it);
-  vm.by_gfn.erase(std::find(vm.by_gfn.begin(), vm.by_gfn.end(), slot.get()));
+  Slot& slot = *it->second;
+  File& file = *slot.file;
+  if (!zap(lane_, file, slot.indexes())) return false;
+  const bool last_of_file = !file.open && file.bindings.size() == 1;
+  if (last_of_file && !drop_copies(file, file.all())) return false;
+  if (!give_kinds_back(vm, slot)) return false;
+  vm.by_gfn.erase(std::find(vm.by_gfn.begin(), vm.by_gfn.end(), &slot));
   lane_.forget_slots();
   if (vcpus_) {
     for (auto& lane : vcpus_->lanes) lane->forget_slots();
   }
-  File& file = *slot->file;
-  zap(lane_, file, slot->indexes());
-  slot->kinds.for_each_flagged([&](Run<Gfn> run) { vm.changed_kinds.add(run); });
-  file.bindings.erase(slot->first.value);
+  file.bindings.erase(slot.first.value);
+  vm.slots.erase(it);
   drop_file_if_unused(file);
+  return true;
 }
 
+// REQUIRES: a file that nothing refers to has no copies.
 void Engine::drop_file_if_unused(File& file) {
   if (file.open || !file.bindings.empty()) return;
-  drop_copies(file, file.all());
   buried_split_blocks_ += file.split_blocks;
   buried_merged_blocks_ += file.merged_blocks;
   buried_split_regions_ += file.split_regions;
@@ -138,34 +166,41 @@ void Engine::drop_file_if_unused(File& file) {
   files_.erase(file.serial);
 }
 
+// The file is open until all that goes with it is gone, so that a close that was told to end can be gone on with.
 Engine::Errno Engine::op_close(uint32_t gmem) {
   File* file = open_file(gmem);
   if (file == nullptr) return spec::kEBADF;
+  Vm& vm = vm_record(file->vm);
   free_everything(*file);
   if (lane_.stop != Lane::Stop::kNo) return spec::kOk;
+  if (vm.open_files == 1 && vm.destroyed && !bury_vm(vm)) return spec::kOk;
+  if (file->bindings.empty() && !drop_copies(*file, file->all())) return spec::kOk;
   pool_.unreserve(file->reserved_huge_pages);
   shared_groups_ -= file->shared_groups;
   file->open = false;
   files_by_id_[gmem] = nullptr;
   last_closed_[gmem] = file->serial;
-  Vm& vm = vm_record(file->vm);
+  --vm.open_files;
   drop_file_if_unused(*file);
-  if (--vm.open_files == 0 && vm.destroyed) bury_vm(vm);
   return spec::kOk;
 }
 
 Engine::Errno Engine::op_destroy(uint32_t number) {
   Vm* vm = live_vm(number);
   if (vm == nullptr) return spec::kEBADF;
+  if (vm->open_files == 0 && !bury_vm(*vm)) return spec::kOk;
   vm->destroyed = true;
   vm->runs = false;
-  if (vm->open_files == 0) bury_vm(*vm);
   return spec::kOk;
 }
 
-// Nobody can reach the VM any more: its slots go, and with them files that only they kept.
-void Engine::bury_vm(Vm& vm) {
-  while (!vm.slots.empty()) delete_slot(vm, vm.slots.begin()->first);
+// Nobody will reach the VM any more: its slots go, and with them files that only they kept. False when told to end:
+// then it has some of them still.
+bool Engine::bury_vm(Vm& vm) {
+  while (!vm.slots.empty()) {
+    if (!delete_slot(vm, vm.slots.begin()->first)) return false;
+  }
+  return true;
 }
 
 }  // namespace gmem

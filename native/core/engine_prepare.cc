@@ -144,15 +144,17 @@ Engine::Errno Engine::prepare_huge(Lane& lane, File& file, const Slot& slot, Ind
   return spec::kOk;
 }
 
-// `state-early`: the private, bound, unprepared present pages of the run are prepared now; a failing hook ends that.
-void Engine::prepare_early(Lane& lane, File& file, Run<Index> run) {
-  if (knobs_.preparedness != spec::Preparedness::kStateEarly) return;
+// `state-early`: the private, bound, unprepared present pages of the run are prepared now; a failing hook ends that,
+// then false.
+bool Engine::prepare_early(Lane& lane, File& file, Run<Index> run) {
+  if (knobs_.preparedness != spec::Preparedness::kStateEarly) return true;
   for (Index index = run.first; index < run.end; index = index + Pages{1}) {
     if (!file.pages.present(index) || file.pages.poisoned(index)) continue;
     const Slot* slot = file.slot_at(index);
     if (slot == nullptr || !page_private(file, slot, index) || prepared_beside(lane, file, index)) continue;
-    if (prepare(lane, file, *slot, index, mapping_order(*slot, file.pages, index), snp_) != spec::kOk) return;
+    if (prepare(lane, file, *slot, index, mapping_order(*slot, file.pages, index), snp_) != spec::kOk) return false;
   }
+  return true;
 }
 
 }  // namespace gmem

@@ -47,8 +47,9 @@ void Engine::rebuild_table(File& file, uint64_t first_block, uint64_t blocks) {
     smaller = (blocks != 1 && word.leaf_2m()) || (word.has_line() && !file.pages.lines().leaves(word.line()).none());
   }
   if (!smaller) return;
-  zap(lane_, file, {Index::of_block(first_block), Index::of_block(first_block + blocks)});
-  count(Counter::kPromotions);
+  if (zap(lane_, file, {Index::of_block(first_block), Index::of_block(first_block + blocks)})) {
+    count(Counter::kPromotions);
+  }
 }
 
 // TDH.MEM.PAGE.PROMOTE: one entry in place of 512, all of them accepted or none.

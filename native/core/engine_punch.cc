@@ -1,4 +1,6 @@
 // fallocate, punch and everything that gives pages back (docs/semantics.md section 8).
+#include <algorithm>
+
 #include "core/engine.h"
 #include "core/outcome.h"
 #include "core/quantity.h"
@@ -105,13 +107,19 @@ void Engine::punch_block(File& file, uint64_t block, const Bitmap512& mask, Punc
 Engine::Errno Engine::punch_pool(File& file, Run<Index> wanted, PunchResult& result, Index& refused) {
   const Run<Index> run = wanted.clipped_to(file.all());
   if (run.empty()) return spec::kOk;
-  const Run<Index> whole = whole_huge_ranges(file, run);
-  if (!whole.empty() && first_referenced(file, whole, refused)) {
-    const uint64_t first = refused.block() / huge_blocks() * huge_blocks();
-    pins_.attempt(file.serial, {Index::of_block(first), Index::of_block(first + huge_blocks())});
-    return spec::kEAGAIN;
+  Run<Index> whole = whole_huge_ranges(file, run);
+  constexpr uint64_t kRegionPages = uint64_t{1} << kOrder1g;
+  while (pins_.any() && !whole.empty()) {
+    const Index cut = std::min(whole.end, Index{(whole.first.value | (kRegionPages - 1)) + 1});
+    if (first_referenced(file, {whole.first, cut}, refused)) {
+      const uint64_t first = refused.block() / huge_blocks() * huge_blocks();
+      pins_.attempt(file.serial, {Index::of_block(first), Index::of_block(first + huge_blocks())});
+      return spec::kEAGAIN;
+    }
+    if (lane_.interrupted()) return spec::kOk;
+    whole.first = cut;
   }
-  zap(lane_, file, run);
+  if (!zap(lane_, file, run)) return spec::kOk;
   const uint64_t end = (run.end - Pages{1}).block() + 1;
   uint64_t block = file.pages.next_touched(run.first.block(), end);
   while (block < end && !lane_.interrupted()) {

@@ -86,6 +86,7 @@ Engine::Errno Engine::op_unpin(const spec::OpRecord& op, Outcome& out) {
   if (!range.positive() || !range.aligned()) return spec::kEINVAL;
   const Run<Index> run = range.pages<Index>();
   for (Index index = run.first; index < run.end; index = index + Pages{1}) {
+    if ((index.value & (kPagesBetweenLooks - 1)) == 0 && lane_.interrupted()) return spec::kOk;
     bool found;
     if ((op.flags & spec::kFlagSpeculative) != 0) {
       found = pins_.dereference(serial, index);
@@ -124,7 +125,7 @@ Engine::Errno Engine::op_poison(const spec::OpRecord& op) {
       split_folio(lane_, *file, block, kOrder4k);
     }
   }
-  zap(lane_, *file, unit);
+  if (!zap(lane_, *file, unit)) return spec::kOk;
   for (uint64_t at = unit.first.block(); snp_ && at <= (unit.end - Pages{1}).block(); ++at) {
     const Pfn pfn = file->pages.pfn(std::max(unit.first, Index::of_block(at)));
     if (rmp_.is_huge(pfn)) smash(pfn);

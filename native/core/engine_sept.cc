@@ -99,11 +99,12 @@ void Engine::zap_block_tdx(Lane& lane, File& file, uint64_t block, const Bitmap5
 }
 
 // Zaps the leaves over the pages of a piece that a conversion is about to turn: those whose kind flag is not `on`. A
-// leaf has the kind its page has, so this comes before the kinds change.
+// leaf has the kind its page has, so this comes before the kinds change. Told to end, those above some page stay.
 void Engine::zap_turning(File& file, Run<Index> piece, bool on) {
   const uint64_t end = (piece.end - Pages{1}).block() + 1;
   for (uint64_t block = file.pages.next_touched(piece.first.block(), end); block < end;
        block = file.pages.next_touched(block + 1, end)) {
+    if (lane_.interrupted()) return;
     const Bitmap512 turning = file.changed_kinds->differing(block, block_mask(piece, block), on);
     if (!turning.none()) zap_block_tdx(lane_, file, block, turning);
   }

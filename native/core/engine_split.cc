@@ -155,6 +155,7 @@ Engine::Errno Engine::op_split(const spec::OpRecord& op, Outcome& out) {
   const uint64_t end = (run.end - Pages{1}).block() + 1;
   uint64_t next = run.first.block();  // behind what was split: its pieces are as asked for
   for (uint64_t block = file->pages.next_touched(next, end); block < end; block = file->pages.next_touched(next, end)) {
+    if (lane_.interrupted()) return spec::kOk;
     const BlockWord word = file->pages.word(block);
     next = block + 1;
     if (word.folio_order() <= op.arg) continue;
@@ -187,6 +188,7 @@ Engine::Errno Engine::op_merge(const spec::OpRecord& op, Outcome& out) {
   const uint64_t end = run.end.block() / blocks * blocks;
   for (uint64_t block = file->pages.next_touched(first_whole, end); block < end;
        block = file->pages.next_touched(block + blocks, end)) {
+    if (lane_.interrupted()) return spec::kOk;
     const bool possible = blocks == 1 ? block_mergeable(*file, block) : region_mergeable(*file, block / kRegionBlocks);
     if (!possible) continue;
     const Run<Index> pages{Index::of_block(block), Index::of_block(block + blocks)};

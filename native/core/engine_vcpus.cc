@@ -409,6 +409,8 @@ uint64_t Engine::run_on_vcpus(const spec::OpRecord* ops, uint64_t count_of_ops, 
   lane_.abort = &control.abort;
   lane_.stop = Lane::Stop::kNo;
   uint64_t ran = 0;
+  // What an earlier run was told to leave: an epoch ends where merges are due.
+  if (merges_due_) merge_deferred(0);
   for (uint64_t at = 0; at < count_of_ops && lane_.stop == Lane::Stop::kNo;) {
     uint64_t end = std::min(count_of_ops, at + kAloneAtOnce);
     bool beside = false;

@@ -44,6 +44,13 @@ bool Frames::is_free(Pfn pfn) const {
   return is_partial(block) && free_map_[block].test(pfn.in_block());
 }
 
+Bitmap512 Frames::free_bits(uint64_t block) const {
+  if (is_partial(block)) return free_map_[block];
+  Bitmap512 bits;
+  bits.fill(free_blocks_.test(block));
+  return bits;
+}
+
 // So many blocks of the region are free no more.
 inline void Frames::blocks_taken(uint64_t region, uint32_t blocks) {
   const uint32_t left = region_free_blocks_[region] - blocks;

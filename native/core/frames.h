@@ -55,6 +55,8 @@ class Frames {
   Pages total() const { return total_; }
   Pages used() const { return used_; }
   bool is_free(Pfn pfn) const;
+  // The free frames of a block.
+  Bitmap512 free_bits(uint64_t block) const;
   // Lowest wholly free block at or after `from`, or BitTree::kNone.
   uint64_t next_free_block(uint64_t from) const { return free_blocks_.next(from); }
   // How many blocks are wholly free, as far as `enough`.

@@ -81,7 +81,7 @@ struct Slot {
         kinds(flag_lines, slot_gfns) {}
 
   const uint32_t number;
-  const Run<Gfn> gfns;
+  Run<Gfn> gfns;  // its end comes down while a deletion goes on, and only then
   File* const file;
   const Index first;        // index of the first gfn
   const uint64_t distance;  // gfn - index, modulo 2^64

@@ -23,6 +23,7 @@ class Verifier {
   void check_copy_block(const File& file, uint64_t block);
   void check_region(const File& file, uint64_t region);
   void check_kinds_in_place(const File& file, uint64_t block);
+  void check_shared_ranges(const File& file);
   void check_leaves(const File& file, uint64_t block);
   void check_sept(const File& file, uint64_t block);
   void check_pool();

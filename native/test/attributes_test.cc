@@ -40,7 +40,7 @@ TEST(kind_ranges_fuzz) {
       naive[i] = add;
     }
     if (add) {
-      ranges.add(run_of(first, end));
+      CHECK_EQ(ranges.add(run_of(first, end)), end - first - had);
     } else {
       CHECK_EQ(ranges.remove(run_of(first, end)), had);
     }
@@ -58,6 +58,18 @@ TEST(kind_ranges_fuzz) {
       members += wanted[i].size().value;
     }
     CHECK_EQ(ranges.count(run_of(from, to)), members);
+    // In parts of a few ranges each, none is left out.
+    const uint64_t at_once = 1 + random.below(4);
+    uint64_t in_parts = 0;
+    for (Run<Gfn> left = run_of(from, to); !left.empty();) {
+      const Gfn cut = ranges.reach(left, at_once);
+      CHECK(cut > left.first && cut <= left.end);
+      if (test::failed()) break;
+      CHECK(maximal_runs(naive, left.first.value, cut.value).size() <= at_once);
+      in_parts += ranges.count({left.first, cut});
+      left.first = cut;
+    }
+    CHECK_EQ(in_parts, members);
     const uint64_t one = random.below(kGfns);
     CHECK_EQ(ranges.contains({one}), naive[one]);
   }

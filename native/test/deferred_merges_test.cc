@@ -27,6 +27,15 @@ TEST(deferred_merges_in_order) {
   CHECK(entry.file == 1 && entry.range == 5 && entry.due == 12);
   CHECK(!queue.take_due(12, entry));
   CHECK(queue.consistent() && queue.waiting().empty());
+  // Taken out and not dealt with: it is the first again.
+  queue.put(1, 8, 20);
+  queue.put(1, 9, 20);
+  CHECK(queue.take_due(20, entry));
+  queue.put_back(entry);
+  CHECK(queue.consistent());
+  CHECK_EQ(queue.ops_until_due(20), 0U);
+  CHECK(queue.take_due(20, entry));
+  CHECK_EQ(entry.range, 8U);
 }
 
 TEST(deferred_merges_fuzz) {

@@ -210,6 +210,30 @@ TEST(verifier_names_every_damage_to_a_sept) {
   }
 }
 
+TEST(verifier_names_every_damage_to_recorded_ranges) {
+  spec::Knobs knobs = test::knobs_2m();
+  knobs.conversion = spec::Conversion::kInPlace;
+  knobs.shared_order = spec::SharedOrder::kNatural;
+  knobs.split_to = spec::SplitTo::kNone;
+  knobs.punch = spec::Punch::kZero;
+  knobs.preparedness = spec::Preparedness::kState;
+  Host host(test::options(knobs, spec::Arch::kSnp));
+  host.create(0, 8 * k2M);
+  host.bind(0, 0, 8 * k2M, 0);
+  host.convert(k2M, 2 * k2M, false);
+  CHECK(host.engine.verify().empty());
+  auto& ranges = (*(host.engine.*private_member(EngineFiles{}))[0]).shared_ranges;
+  const auto names = [&](const char* problem) {
+    bool named = false;
+    for (const std::string& line : host.engine.verify()) named = named || line.find(problem) != std::string::npos;
+    if (!named) test::fail(__FILE__, __LINE__, problem);
+  };
+  ranges[kBlockPages] -= 1;
+  names("pages of a file recorded as shared is 1023, recounted 1024");
+  ranges[kBlockPages] += 2;
+  names("recorded as shared, but private in part");
+}
+
 TEST(verifier_finds_nothing_in_a_healthy_engine) {
   Damaged healthy;
   for (const std::string& problem : healthy.engine().verify()) CHECK_EQ(problem, std::string());
