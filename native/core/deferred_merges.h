@@ -20,6 +20,8 @@ class DeferredMerges {
     uint64_t due = 0;    // number of the op
   };
 
+  using Place = std::list<Entry>::const_iterator;
+
   // The range is due at `due`, and only then, behind all that wait. REQUIRES: nothing waits for a later op.
   void put(uint64_t file, uint64_t range, uint64_t due) {
     take_out(file, range);

@@ -78,6 +78,14 @@ bool names_page(const spec::OpRecord& op) {
 }
 
 void Engine::run(const spec::OpRecord* ops, uint64_t count_of_ops, spec::OutcomeRecord* outcomes) {
+  run_for(ops, count_of_ops, outcomes, kNoEnd);
+}
+
+// The same until it has taken so long, as far as a look at the clock now and then says. Returns ops run.
+uint64_t Engine::run_for(const spec::OpRecord* ops, uint64_t count_of_ops, spec::OutcomeRecord* outcomes,
+                         std::chrono::nanoseconds most) {
+  using Clock = std::chrono::steady_clock;
+  constexpr uint64_t kOpsBetweenLooks = 128;
   Outcome scratch{};
   // Nothing to look ahead to: a single op, the most common call there is, does not wait for the making of what looks.
   if (count_of_ops <= Lookahead::kDistance) {
@@ -85,18 +93,24 @@ void Engine::run(const spec::OpRecord* ops, uint64_t count_of_ops, spec::Outcome
       run_one(lane_, ops[i], outcomes != nullptr ? outcomes[i] : scratch, outcomes != nullptr);
       op_ended();
     }
-    return;
+    return count_of_ops;
   }
+  const Clock::time_point begin = most == kNoEnd ? Clock::time_point{} : Clock::now();
   Lookahead ahead;
-  for (uint64_t i = 0; i < count_of_ops; ++i) {
-    if (ahead.due(i, ops, count_of_ops)) [[unlikely]]
-      look_ahead(ahead, lane_, i, ops[i + Lookahead::kDistance]);
-    Outcome& out = outcomes != nullptr ? outcomes[i] : scratch;
-    run_one(lane_, ops[i], out, outcomes != nullptr);
-    if (ends_objects(ops[i])) [[unlikely]]
-      ahead.forget();
-    op_ended();
+  for (uint64_t i = 0; i < count_of_ops;) {
+    const uint64_t end = most == kNoEnd ? count_of_ops : std::min(count_of_ops, i + kOpsBetweenLooks);
+    for (; i < end; ++i) {
+      if (ahead.due(i, ops, count_of_ops)) [[unlikely]]
+        look_ahead(ahead, lane_, i, ops[i + Lookahead::kDistance]);
+      Outcome& out = outcomes != nullptr ? outcomes[i] : scratch;
+      run_one(lane_, ops[i], out, outcomes != nullptr);
+      if (ends_objects(ops[i])) [[unlikely]]
+        ahead.forget();
+      op_ended();
+    }
+    if (end < count_of_ops && Clock::now() - begin >= most) return end;
   }
+  return count_of_ops;
 }
 
 // `kept`: somebody looks at the outcome.

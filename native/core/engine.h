@@ -7,6 +7,7 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -61,10 +62,12 @@ class Engine {
   // Runs `count` ops; outcome i goes to outcomes[i] unless `outcomes` is null.
   void run(const spec::OpRecord* ops, uint64_t count, spec::OutcomeRecord* outcomes);
 
-  // The same until ops have named so many bytes that it may have taken 20 ms and more. An op that names as many by
-  // itself is for run_on_vcpus, where it can be cut short.
-  // Returns how many ops ran.
+  // The same until it has taken about 16 ms, or until ops have named so many bytes that it may have taken 20 ms and
+  // more. An op that names as many by itself is for run_on_vcpus, where it can be cut short: nothing runs when it is
+  // the first. Returns how many ops ran.
   uint64_t run_until_long(const spec::OpRecord* ops, uint64_t count, spec::OutcomeRecord* outcomes);
+  // Such an op, as things are now.
+  bool takes_long(const spec::OpRecord& op) const;
   // The same on `threads` threads, 1 to kMostVcpuThreads, the caller's being one, until `control` says to end. Returns
   // how many ops ran: all of them, or, told to end, those before the op it was in and maybe some that other lanes had
   // gone ahead with. Throws std::system_error when the machine gives no more threads; then nothing ran.
@@ -115,7 +118,7 @@ class Engine {
   static constexpr int64_t kPagesBetweenLooks = 64;
   static constexpr uint64_t kBlocksBetweenLooks = 1024;
   static constexpr uint64_t kRangesBetweenLooks = 4096;
-  static constexpr uint64_t kFramesBetweenLooks = 4096;
+  static constexpr uint64_t kFramesBetweenLooks = 1024;
 
   // Calls visit(part) for parts of the run, in order, with a look between two of them. False when told to end: then the
   // rest of the run was not visited. A short run is one part.
@@ -145,12 +148,18 @@ class Engine {
     return true;
   }
 
+  static constexpr std::chrono::nanoseconds kNoEnd{0};
+  uint64_t run_for(const spec::OpRecord* ops, uint64_t count, spec::OutcomeRecord* outcomes,
+                   std::chrono::nanoseconds most);
   void look_ahead(Lookahead& ahead, const Lane& lane, uint64_t at, const spec::OpRecord& op) const;
   void run_one(Lane& lane, const spec::OpRecord& op, Outcome& out, bool kept);
   Errno dispatch(Lane& lane, const spec::OpRecord& op, Outcome& out);
 
   // vCPU threads.
   double named_bytes(const spec::OpRecord& op) const;
+  double due_bytes(uint64_t later, DeferredMerges::Place& merge) const;
+  static double bytes_of(const Slot& slot);
+  static double bytes_of_slots(const Vm& vm);
   struct Epoch;
   // What lanes may take in an epoch without looking at each other.
   struct Supply {

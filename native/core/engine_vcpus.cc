@@ -331,67 +331,6 @@ void Engine::muster(uint32_t threads) {
   for (auto& [serial, file] : files_) file->lock = std::make_unique<ShardedLock>(threads);
 }
 
-namespace {
-// What ops may name together before somebody should be able to end them: 4K faults of as much take about 25 ms.
-constexpr double kLongBytes = 1024.0 * 1024 * 1024;
-// How many times bytes count that are really moved.
-constexpr double kMovedWeight = 16;
-}  // namespace
-
-// Bytes an op names, those of a close being the file's; 0 for ops whose time does not follow them. Bytes that are
-// really moved count for more.
-double Engine::named_bytes(const spec::OpRecord& op) const {
-  const double size = op.size > 0 ? op.size : 0;
-  switch (static_cast<OpKind>(op.kind)) {
-    case OpKind::kGuestRead:
-    case OpKind::kGuestWrite:
-    case OpKind::kHostRead:
-    case OpKind::kHostWrite:
-    case OpKind::kVmmRead:
-    case OpKind::kVmmWrite:
-    case OpKind::kPopulate:
-      return arena_.enabled() ? kMovedWeight * size : size;
-    case OpKind::kTouch:
-    case OpKind::kFallocate:
-    case OpKind::kPin:
-    case OpKind::kUnpin:
-    case OpKind::kPunch:
-    case OpKind::kConvert:
-      return size;
-    case OpKind::kPressure:
-      return op.arg == kOrder4k ? static_cast<double>(host_total_.bytes()) : 0;
-    case OpKind::kClose: {
-      const File* file = open_file(op.gmem);
-      return file == nullptr ? 0 : static_cast<double>(file->size.bytes());
-    }
-    default:
-      return 0;
-  }
-}
-
-uint64_t Engine::run_until_long(const spec::OpRecord* ops, uint64_t count_of_ops, Outcome* outcomes) {
-  uint64_t until = 0;
-  // A close looks at files that ops before it may make: it is looked at when its turn has come.
-  double named = 0;
-  for (uint64_t from = 0;; from = until) {
-    for (; until < count_of_ops && named < kLongBytes; ++until) {
-      const spec::OpRecord& op = ops[until];
-      // Most ops by far.
-      if (static_cast<OpKind>(op.kind) == OpKind::kTouch && op.size >= 0 && op.size <= static_cast<double>(kPageBytes))
-          [[likely]] {
-        named += op.size;
-        continue;
-      }
-      if (until != from && static_cast<OpKind>(op.kind) == OpKind::kClose) break;
-      const double bytes = named_bytes(op);
-      if (bytes >= kLongBytes) break;
-      named += bytes;
-    }
-    if (until == from) return until;
-    run(ops + from, until - from, outcomes != nullptr ? outcomes + from : nullptr);
-  }
-}
-
 uint64_t Engine::run_on_vcpus(const spec::OpRecord* ops, uint64_t count_of_ops, Outcome* outcomes, uint32_t threads,
                               RunControl& control) {
   const auto begin = std::chrono::steady_clock::now();
