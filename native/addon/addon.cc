@@ -123,7 +123,7 @@ constexpr size_t kLatencyNumbers = 6;
 // latencyStart(handle, every): from now on every so-manieth op of a batch is timed
 void latency_start(const Napi::CallbackInfo& info) {
   session_at(info, 0).latency =
-      std::make_unique<LatencySampler>(static_cast<uint32_t>(number_at(info, 1, 1, kMostHandle)));
+      std::make_shared<LatencySampler>(static_cast<uint32_t>(number_at(info, 1, 1, kMostHandle)));
 }
 
 // latency(handle, into: Float64Array): six numbers a kind of op; false where nothing is timed
@@ -152,12 +152,9 @@ Napi::Value run_until_long(const Napi::CallbackInfo& info) {
   const auto count = count_at(info, 3);
   const auto* ops = records_at<const spec::OpRecord>(info, 1, first, count);
   auto* outcomes = wanted_records_at<spec::OutcomeRecord>(info, 4, count);
-  if (session.latency) {
-    // Whoever times ops wants every one of them in a batch.
-    session.latency->run(session.engine, ops, count, outcomes);
-    return Napi::Number::New(info.Env(), static_cast<double>(count));
-  }
-  return Napi::Number::New(info.Env(), static_cast<double>(session.engine.run_until_long(ops, count, outcomes)));
+  const uint64_t ran = session.latency ? session.latency->run_until_long(session.engine, ops, count, outcomes)
+                                       : session.engine.run_until_long(ops, count, outcomes);
+  return Napi::Number::New(info.Env(), static_cast<double>(ran));
 }
 
 // runAsync(handle, records: Uint8Array, first, count, outcomes: Uint8Array | null, threads,
@@ -173,6 +170,10 @@ void run_async(const Napi::CallbackInfo& info) {
   try {
     session.run =
         AsyncRun::start(info.Env(), session.engine, ops, count, info[4], threads, info[6].As<Napi::Function>());
+    // One op that may take long, as one among those of a batch.
+    if (session.latency && threads == 1 && count == 1) {
+      session.run->time_it(session.latency, static_cast<spec::OpKind>(ops->kind));
+    }
   } catch (const Napi::Error&) {
     throw;
   } catch (const std::exception& failure) {

@@ -54,6 +54,7 @@ void AsyncRun::tell(napi_value told) {
   napi_remove_env_cleanup_hook(env_, end_with_environment, this);
   run_.finish();
   if (into_ != nullptr) copy_outcomes();
+  if (sampler_ && run_.ran() == 1) sampler_->ran_elsewhere(kind_, run_.took_ns());
   run_.drop_buffers();
   const std::shared_ptr<AsyncRun> hold = let_go(napi_tsfn_release);
   napi_value arguments[3];

@@ -9,8 +9,10 @@
 #include <napi.h>
 
 #include <memory>
+#include <utility>
 
 #include "core/background_run.h"
+#include "core/latency.h"
 
 namespace gmem::addon {
 
@@ -22,6 +24,12 @@ class AsyncRun {
                                          Napi::Value outcomes, uint32_t threads, Napi::Function told);
   AsyncRun(const AsyncRun&) = delete;
   AsyncRun& operator=(const AsyncRun&) = delete;
+
+  // The run is of one op of this kind: what it took is told to the sampler, with the end.
+  void time_it(std::shared_ptr<LatencySampler> sampler, spec::OpKind kind) {
+    sampler_ = std::move(sampler);
+    kind_ = kind;
+  }
 
   // The engine is at work; false once its end was told.
   bool active() const { return run_.active(); }
@@ -45,6 +53,8 @@ class AsyncRun {
   napi_ref into_ = nullptr;  // the caller's array for outcomes
   napi_threadsafe_function told_ = nullptr;
   std::shared_ptr<AsyncRun> held_;  // by the environment
+  std::shared_ptr<LatencySampler> sampler_;
+  spec::OpKind kind_{};
 };
 
 }  // namespace gmem::addon

@@ -39,7 +39,7 @@ struct Session {
   std::shared_ptr<AsyncRun> run;            // the latest
   std::shared_ptr<Mailbox> mailbox;         // outlives the engine while JavaScript holds the buffer
   std::shared_ptr<Session*> self;           // for functions bound to this engine: nullptr once it is gone
-  std::unique_ptr<LatencySampler> latency;  // only where ops of batches are to be timed
+  std::shared_ptr<LatencySampler> latency;  // only where ops of batches are to be timed
 };
 
 class Sessions {

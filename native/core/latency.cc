@@ -38,13 +38,51 @@ void LatencySampler::run(Engine& engine, const spec::OpRecord* ops, uint64_t cou
       i += together;
       continue;
     }
-    const uint64_t begin = now_ns();
-    engine.run(ops + i, 1, into);
-    const uint64_t took = now_ns() - begin;
-    if (ops[i].kind < spec::kOpKinds) kinds_[ops[i].kind].add(took - std::min(took, clock_ns_));
-    left_ = every_ - 1;
+    run_sampled(engine, ops[i], into);
     ++i;
   }
+}
+
+uint64_t LatencySampler::run_until_long(Engine& engine, const spec::OpRecord* ops, uint64_t count,
+                                        spec::OutcomeRecord* outcomes) {
+  constexpr uint64_t kLongNs = 16'000'000;
+  const uint64_t begin = now_ns();
+  for (uint64_t i = 0; i < count;) {
+    spec::OutcomeRecord* const into = outcomes == nullptr ? nullptr : outcomes + i;
+    if (left_ > 0) {
+      const uint64_t together = std::min<uint64_t>(left_, count - i);
+      const uint64_t ran = engine.run_until_long(ops + i, together, into);
+      left_ -= static_cast<uint32_t>(ran);
+      i += ran;
+      if (ran < together) return i;
+    } else {
+      if (engine.takes_long(ops[i])) return i;
+      run_sampled(engine, ops[i], into);
+      ++i;
+    }
+    if (now_ns() - begin >= kLongNs) return i;
+  }
+  return count;
+}
+
+void LatencySampler::ran_elsewhere(spec::OpKind kind, uint64_t took_ns) {
+  if (left_ > 0) {
+    --left_;
+  } else {
+    add(static_cast<size_t>(kind), took_ns);
+  }
+}
+
+void LatencySampler::run_sampled(Engine& engine, const spec::OpRecord& op, spec::OutcomeRecord* outcome) {
+  const uint64_t begin = now_ns();
+  engine.run(&op, 1, outcome);
+  const uint64_t took = now_ns() - begin;
+  add(op.kind, took);
+}
+
+void LatencySampler::add(size_t kind, uint64_t took_ns) {
+  if (kind < spec::kOpKinds) kinds_[kind].add(took_ns - std::min(took_ns, clock_ns_));
+  left_ = every_ - 1;
 }
 
 }  // namespace gmem

@@ -21,10 +21,17 @@ class LatencySampler {
   // As Engine::run.
   void run(Engine& engine, const spec::OpRecord* ops, uint64_t count, spec::OutcomeRecord* outcomes);
 
+  // As Engine::run_until_long. The op before which it stops may run elsewhere, and is told of then.
+  uint64_t run_until_long(Engine& engine, const spec::OpRecord* ops, uint64_t count, spec::OutcomeRecord* outcomes);
+  void ran_elsewhere(spec::OpKind kind, uint64_t took_ns);
+
   // Nanoseconds of the sampled ops of a kind.
   const Histogram& of(spec::OpKind kind) const { return kinds_[static_cast<size_t>(kind)]; }
 
  private:
+  void run_sampled(Engine& engine, const spec::OpRecord& op, spec::OutcomeRecord* outcome);
+  void add(size_t kind, uint64_t took_ns);
+
   std::vector<Histogram> kinds_;
   uint64_t clock_ns_;
   uint32_t every_;

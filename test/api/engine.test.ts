@@ -204,6 +204,9 @@ test('latency: every 61st op of a run is in the figures, by kind, and no answer 
   );
   assert.ok((told.at(-1) as number) > 0);
   assert.equal(host.latency_create_samples, undefined);
+  // An op that can be ended runs elsewhere, and is one among the others.
+  await timed.run([...ops.slice(2, 62), { op: 'punch', offset: 0, size: 2 ** 30 }]);
+  assert.equal((timed.host() as Record<string, number>).latency_punch_samples, 1);
   plain.close();
   timed.close();
   assert.throws(() => start('reference', { latency: true }), { code: 'ERR_GMEM_ARGUMENT', message: /native only/ });
