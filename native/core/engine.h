@@ -372,6 +372,7 @@ class Engine {
   void punch_block(File& file, uint64_t block, const Bitmap512& mask, PunchResult& result);
   void free_folio(File& file, uint64_t block, PunchResult& result);
   void free_pages(File& file, uint64_t block, const Bitmap512& mask, PunchResult& result);
+  bool drop_contents(const File& file, uint64_t first_block);
   void free_huge_page(File& file, uint64_t first_block, PunchResult& result);
   void free_everything(File& file);
   void zero_pages(File& file, uint64_t block, const Bitmap512& mask, PunchResult& result);

@@ -127,6 +127,7 @@ Engine::Errno Engine::punch_pool(File& file, Run<Index> wanted, PunchResult& res
     const bool covered = run.covers({Index::of_block(first), Index::of_block(first + huge_blocks())});
     if (covered) {
       if (!file.pages.block_empty(first)) {
+        if (!drop_contents(file, first)) break;
         const bool split = file.pages.word(first).folio_order() != huge_order_;
         const bool healthy = !file.pages.any_poisoned({Index::of_block(first), Index::of_block(first + huge_blocks())});
         if (split && healthy) {
