@@ -26,7 +26,7 @@ struct LaneLocks {
   SpinLock frames;
 };
 
-struct Lane {
+struct alignas(kNoSharingBytes) Lane {
   static constexpr size_t kErrnos = 256;
   enum class Stop : uint8_t {
     kNo,
