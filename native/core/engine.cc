@@ -60,6 +60,8 @@ Engine::Engine(const EngineOptions& options)
       vms_(spec::kLimitVm + 1),
       files_by_id_(spec::kLimitGmem + 1, nullptr) {
   set_fresh_paths(true);
+  // To grow takes longer than a split may.
+  if (knobs_.metadata == spec::Metadata::kHvo) vmemmap_.reserve(pool_.size());
 }
 
 namespace {
