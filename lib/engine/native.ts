@@ -89,6 +89,8 @@ class NativeBackend implements Backend {
       options.seed,
       SIMD_CHOICES.indexOf(options.simd ?? 'auto'),
     );
+    // From here on somebody closes it, whatever else fails.
+    abandoned.register(this, { addon, handle: this.#handle }, this);
     const memory = addon.mailbox(this.#handle);
     const handle = this.#handle;
     this.mailbox = {
@@ -102,7 +104,6 @@ class NativeBackend implements Backend {
       },
     };
     if (options.latency) addon.latencyStart(handle, LATENCY_EVERY);
-    abandoned.register(this, { addon, handle: this.#handle }, this);
   }
 
   run(records: Uint8Array, first: number, count: number, outcomes: Uint8Array | null): void {

@@ -190,6 +190,7 @@ uint64_t Engine::run_share(Lane& lane, const Epoch& epoch, uint64_t& ran) {
   Outcome scratch{};
   for (uint64_t i = epoch.first; i < epoch.end; ++i) {
     if (epoch.open && !small(epoch.ops[i])) return i;
+    lane.let_others_in();
     if (share.of(epoch.ops[i]) != lane.number) continue;
     if (lane.interrupted()) return i;
     run_one(lane, epoch.ops[i], kept ? epoch.outcomes[i] : scratch, kept);
@@ -228,7 +229,7 @@ uint64_t Engine::run_beside(Epoch& epoch) {
 
   uint64_t ran = 0;
   uint64_t rest = epoch.end;
-  // A lane that was not stopped found the end; where all were, the last of them is it for now.
+  // A lane that was not stopped found the end.
   uint64_t found = epoch.first;
   bool ended = false;
   for (size_t i = 0; i < results.size(); ++i) {
@@ -240,7 +241,12 @@ uint64_t Engine::run_beside(Epoch& epoch) {
       found = std::max(found, results[i].stopped_at + 1);
     }
   }
-  if (epoch.open) epoch.end = found;
+  if (epoch.open) {
+    // Where all were stopped the end is still to be found: to begin anew after each of them would bring the lanes
+    // together for a handful of ops.
+    while (!ended && found < epoch.end && small(epoch.ops[found])) ++found;
+    epoch.end = found;
+  }
   for (size_t i = 0; i < results.size(); ++i) {
     Lane& lane = *vcpus.lanes[i];
     lane.tell_reserved();

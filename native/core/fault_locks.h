@@ -20,8 +20,8 @@
 namespace gmem {
 
 // The lock of the block an op is at. A lane keeps it when the op is over, since its next one is mostly near: it lets go
-// when it moves on, when another lane waits, and at the end of its share. A lane holds one and waits for another only
-// with none in hand.
+// when it moves on, between two ops when another lane waits (Lane::let_others_in), and at the end of its share. A lane
+// holds one, and waits for another only with none in hand.
 class BlockLock {
  public:
   explicit BlockLock(Lane& lane) : lane_(lane) {}
@@ -31,7 +31,7 @@ class BlockLock {
     if (lane_.locks == nullptr) [[likely]]
       return;
     SpinLock& next = lane_.locks->blocks.of(unit, file.serial);
-    if (&next == lane_.held_block && !next.wanted()) return;
+    if (&next == lane_.held_block) return;
     lane_.release_block();
     next.lock(lane_.figures(LockKind::kBlock));
     lane_.held_block = &next;

@@ -10,9 +10,8 @@
 //
 // Where the next frame comes from is remembered, so that most calls look at one word: a cursor a class is the lowest
 // word with a free frame in the lowest partial block of the class and which words behind it have one, or unknown; the
-// block hint is the word of the free
-// tree with the lowest free block of the lowest broken region while that word is not zero, or unknown. Whatever could
-// make them wrong sets them right or makes them unknown.
+// block hint is the word of the free tree with the lowest free block of the lowest broken region while that word is not
+// zero, or unknown. Whatever could make them wrong sets them right or makes them unknown.
 //
 // Placement is deterministic (docs/semantics.md section 3), so that two engines hand out the same pfns.
 #pragma once

@@ -78,6 +78,16 @@ struct alignas(kNoSharingBytes) Lane {
     if (held_block != nullptr) held_block->unlock();
     held_block = nullptr;
   }
+  // Between two ops: whoever waits for the block this lane kept has it next. Without the pause nobody would: who lets
+  // go of a lock takes it again before the others have seen that it is free.
+  void let_others_in() {
+    if (held_block == nullptr || !held_block->wanted()) [[likely]]
+      return;
+    const SpinLock& wanted = *held_block;
+    release_block();
+    constexpr int kLooks = 256;
+    for (int i = 0; i < kLooks && wanted.wanted(); ++i) relax();
+  }
   // This cannot go on beside others. Always false, for the caller to return.
   bool stall() {
     stop = Stop::kStall;

@@ -67,9 +67,7 @@ std::vector<uint64_t> Pins::pinned_in(Run<Pfn> run) const {
     }
     return found;
   }
-  frames_.for_each([&](Pfn pfn, const PinnedFrame&) {
-    if (run.contains(pfn)) found.push_back(pfn.value);
-  });
+  frames_.for_each_in(run, [&](Pfn pfn, const PinnedFrame&) { found.push_back(pfn.value); });
   std::sort(found.begin(), found.end());
   return found;
 }

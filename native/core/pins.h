@@ -6,6 +6,7 @@
 // that a pin outlives its file.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <unordered_map>
@@ -43,6 +44,19 @@ class PinnedFrames {
   void erase(Pfn pfn) {
     tables_[number_of(pfn)].erase(pfn.value);
     --size_;
+  }
+  // Calls visit(Pfn, const PinnedFrame&) for each of a run, in no order. Looks into no table that holds none of the
+  // run's blocks.
+  template <class Visit>
+  void for_each_in(Run<Pfn> run, Visit visit) const {
+    if (tables_.empty() || run.empty()) return;
+    const uint64_t first = run.first.block();
+    const uint64_t blocks = (run.end - Pages{1}).block() - first + 1;
+    for (uint64_t i = 0; i < std::min<uint64_t>(blocks, kTables); ++i) {
+      for (const auto& [pfn, frame] : tables_[(first + i) % kTables]) {
+        if (run.contains(Pfn{pfn})) visit(Pfn{pfn}, frame);
+      }
+    }
   }
   // Calls visit(Pfn, const PinnedFrame&) for each, in no order.
   template <class Visit>

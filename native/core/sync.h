@@ -131,7 +131,8 @@ void fence_others();
 // Either a reader sees the writer or the writer sees the reader: both first say that they come, then look. What keeps a
 // reader's word before its look is the writer's business where the system allows it (fence_others): a reader then
 // writes and reads memory nobody else writes to, and never waits for its stores, of which a fault has many. A writer
-// pays microseconds. Not recursive.
+// pays microseconds. The engine's own writers are ops that are alone, and know it (lock_alone): what they and readers
+// count says how often a scheme takes its lock, not how long it would wait. Not recursive.
 class ShardedLock {
  public:
   explicit ShardedLock(uint32_t lanes) : slots_(lanes) {}
