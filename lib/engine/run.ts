@@ -2,6 +2,7 @@
  * Long runs of the public engine: in batches, between which the event loop turns (pace.ts).
  */
 
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { OpBuilder, type OpInput } from '../ops/builder.js';
 import { OutcomeRecords } from '../ops/outcomes.js';
 import { findBadRecord } from '../ops/record-check.js';
@@ -12,6 +13,9 @@ import { argumentError, checkKeys, toBoolean } from './arguments.js';
 import type { Backend } from './backend.js';
 import { Batches, toVcpus } from './batches.js';
 import { GmemError } from './error.js';
+
+/** Records looked at between two turns of the event loop, before the first op runs: about 20 ms. */
+const CHECKED_AT_ONCE = 2 ** 20;
 
 export interface RunOptions {
   /** Keep every outcome: 40 bytes an op. Default false. */
@@ -53,15 +57,23 @@ export async function runRecords(
   }
   const records = recordsOf(stream);
   const total = records.length;
-  const bad = findBadRecord(records.bytes, 0, total);
-  if (bad !== undefined) throw argumentError(`record ${bad.record}: ${bad.message}`);
+  const bytes = records.bytes;
+  const endIfAborted = (done: number): void => {
+    if (!signal?.aborted) return;
+    throw new GmemError('ERR_GMEM_ABORTED', `aborted after ${done} of ${total} ops`, { cause: signal.reason });
+  };
+  for (let first = 0; first < total; first += CHECKED_AT_ONCE) {
+    if (first > 0) {
+      await nextTurn();
+      endIfAborted(0);
+    }
+    const bad = findBadRecord(bytes, first, Math.min(total, first + CHECKED_AT_ONCE));
+    if (bad !== undefined) throw argumentError(`record ${bad.record}: ${bad.message}`);
+  }
   const outcomes = toBoolean('outcomes', options.outcomes ?? false) ? new OutcomeRecords(total) : undefined;
   const batches = new Batches(open, toVcpus(open().kind, options.vcpus), signal);
-  const bytes = records.bytes;
   for (let done = 0; done < total; ) {
-    if (signal?.aborted) {
-      throw new GmemError('ERR_GMEM_ABORTED', `aborted after ${done} of ${total} ops`, { cause: signal.reason });
-    }
+    endIfAborted(done);
     const count = Math.min(batches.size, total - done);
     const into = outcomes?.bytes.subarray(done * OUTCOME_BYTES, (done + count) * OUTCOME_BYTES) ?? null;
     const before = done;

@@ -65,6 +65,18 @@ for (const kind of ENGINES) {
     host.close();
   });
 
+  test(`${kind}: a signal is heard while the records of a long stream are checked`, async () => {
+    const host = start(kind);
+    const abort = new AbortController();
+    const records = new OpRecords(2 ** 22);
+    records.length = 2 ** 22;
+    const run = host.run(records, { signal: abort.signal });
+    setImmediate(() => abort.abort());
+    await assert.rejects(run, { code: 'ERR_GMEM_ABORTED', message: `aborted after 0 of ${2 ** 22} ops` });
+    assert.deepEqual(host.counters().errors, {});
+    host.close();
+  });
+
   test(`${kind}: no op slips in between, and close ends a run`, async () => {
     const host = start(kind);
     const { stream: ops } = stream(1000, 20);
