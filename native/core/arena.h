@@ -55,7 +55,7 @@ class Arena {
 
   static constexpr uint8_t kScrambled = 0xA5;
 
-  struct Page {
+  struct alignas(kPageBytes) Page {
     uint8_t bytes[kPageBytes];
   };
 

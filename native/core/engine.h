@@ -179,6 +179,7 @@ class Engine {
   ShardedLock* exclusive_lock(const spec::OpRecord& op);
   void settle();
   void muster(uint32_t threads);
+  void expect_faults();
 
   // Sections 2 and 4: objects.
   Errno op_create(const spec::OpRecord& op);
@@ -265,7 +266,7 @@ class Engine {
     constexpr uint32_t kSeveral = kOrder2m + 3;
     return index.value >> (huge_order_ == kOrder4k ? kOrder2m : std::max(huge_order_, kSeveral));
   }
-  ShardedLock* scheme_lock(const File& file) const;
+  void make_scheme_lock(File& file);
   bool take_page(Lane& lane, Mobility mobility, Pfn& pfn) {
     return lane.locks == nullptr ? frames_.take_page(mobility, pfn) : take_page_beside(lane, mobility, pfn);
   }

@@ -29,7 +29,7 @@ uint32_t Engine::mapping_order(const Slot& slot, const PageMap& pages, Index ind
     return spec::kEFAULT;
   }
   const Index index = slot.index_of(gfn);
-  SchemeLock scheme(lane, lane.locks != nullptr ? scheme_lock(file) : nullptr);
+  SchemeLock scheme(lane, file.scheme_lock);
   if (!find_folio(lane, file, index, mapping.pfn)) return spec::kENOMEM;
   if (knobs_.lock == spec::Lock::kPfnOnly) scheme.release();
   if (file.pages.poisoned(index)) {

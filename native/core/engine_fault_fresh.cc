@@ -81,7 +81,7 @@ template <bool kBeside>
 [[gnu::noinline]] Engine::Errno Engine::fault_unmapped(Lane& lane, Slot& slot, Gfn gfn, bool to_private, bool map,
                                                        Mapping& mapping) {
   if (map && slot.file->open) {
-    const SchemeLock scheme(lane, kBeside ? scheme_lock(*slot.file) : nullptr);
+    const SchemeLock scheme(lane, kBeside ? slot.file->scheme_lock : nullptr);
     if (fault_fresh<kBeside>(lane, slot, slot.index_of(gfn), snp_ && to_private, mapping)) return spec::kOk;
   }
   if (kBeside && lane.stop != Lane::Stop::kNo) [[unlikely]]

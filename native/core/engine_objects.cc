@@ -43,7 +43,7 @@ Engine::Errno Engine::op_create(const spec::OpRecord& op) {
     if (!in_place_ && knobs_.punch != spec::Punch::kSplit) {
       file->retained = std::make_unique<ShareMap>(flag_lines_, file->all());
     }
-    if (vcpus_) file->lock = std::make_unique<ShardedLock>(static_cast<uint32_t>(vcpus_->lanes.size()));
+    if (vcpus_) make_scheme_lock(*file);
     if (tdx_) file->accepted = std::make_unique<ShareMap>(flag_lines_, file->all());
     if (!pool_.reserve(huge_pages)) return spec::kENOMEM;
     file->reserved_huge_pages = huge_pages;

@@ -22,6 +22,8 @@ constexpr uint64_t kMostBeside = uint64_t{1} << 16;
 constexpr uint64_t kAloneAtOnce = 1024;
 // Shorter ones are looked through: there is something scarce that ends them.
 constexpr uint64_t kLeastOpen = 4096;
+// 16 TiB: what is made for faults to come is bounded whatever number of files there is.
+constexpr uint64_t kMostExpectedBlocks = uint64_t{1} << 23;
 constexpr uint64_t kUnlimited = ~uint64_t{0};
 
 constexpr uint64_t bit_of(OpKind kind) { return uint64_t{1} << static_cast<uint32_t>(kind); }
@@ -220,7 +222,9 @@ uint64_t Engine::run_beside(Epoch& epoch) {
   rmp_.share(true);
   auto work = [&](uint32_t member) {
     Lane& lane = *vcpus.lanes[member];
-    results[member].stopped_at = run_share(lane, epoch, results[member].ran);
+    // A copy: what is here lies on the stack that member 0 writes to at every call.
+    const Epoch mine = epoch;
+    results[member].stopped_at = run_share(lane, mine, results[member].ran);
     lane.release_block();
   };
   vcpus.team.run(work);
@@ -317,7 +321,7 @@ ShardedLock* Engine::exclusive_lock(const spec::OpRecord& op) {
     default:
       break;
   }
-  return file == nullptr ? nullptr : scheme_lock(*file);
+  return file == nullptr ? nullptr : file->scheme_lock;
 }
 
 // Nothing is in the hands of a lane any more: what runs next finds the frames as if one thread had run.
@@ -333,14 +337,29 @@ void Engine::muster(uint32_t threads) {
   vcpus_.reset();
   vcpus_ = std::make_unique<Vcpus>(threads);
   for (auto& lane : vcpus_->lanes) lane->reserve.take_at_once(reserve_at_once());
-  for (uint32_t vm = 0; vm < vms_.size(); ++vm) vm_record(vm).mmu_lock = std::make_unique<ShardedLock>(threads);
-  for (auto& [serial, file] : files_) file->lock = std::make_unique<ShardedLock>(threads);
+  for (uint32_t vm = 0; vm < vms_.size(); ++vm) vm_record(vm).mmu_lock.reset();
+  for (auto& [serial, file] : files_) make_scheme_lock(*file);
+}
+
+// Makes what faults all over the files will write first resident, where that is done by huge pages: by one thread, in
+// the time another would wait for it anyway.
+void Engine::expect_faults() {
+  uint64_t blocks = 0;
+  for (auto& [serial, file] : files_) {
+    if (file->pages.blocks() > kMostExpectedBlocks - blocks) break;
+    file->pages.expect_all();
+    blocks += file->pages.blocks();
+  }
+  if (snp_) rmp_.expect_blocks(blocks);
 }
 
 uint64_t Engine::run_on_vcpus(const spec::OpRecord* ops, uint64_t count_of_ops, Outcome* outcomes, uint32_t threads,
                               RunControl& control) {
   const auto begin = std::chrono::steady_clock::now();
-  if (threads > 1) muster(threads);
+  if (threads > 1) {
+    muster(threads);
+    expect_faults();
+  }
   // Also where an op throws: what runs next is alone, and nobody ends it any more.
   struct Ended {
     Engine& engine;
@@ -397,16 +416,23 @@ VcpuFigures Engine::vcpu_figures() const {
   return figures;
 }
 
-// What a fault in the file takes shared by the design's lock scheme; nullptr where that is the folio lock alone.
-ShardedLock* Engine::scheme_lock(const File& file) const {
+// Finds, and makes where there is none, what the design's lock scheme takes around a fault in the file.
+void Engine::make_scheme_lock(File& file) {
+  const auto lanes = static_cast<uint32_t>(vcpus_->lanes.size());
   switch (knobs_.lock) {
     case spec::Lock::kFolio:
     case spec::Lock::kMainline:
-      return nullptr;
-    case spec::Lock::kMmuRead:
-      return vms_[file.vm]->mmu_lock.get();
+      file.scheme_lock = nullptr;
+      return;
+    case spec::Lock::kMmuRead: {
+      std::unique_ptr<ShardedLock>& mmu_lock = vm_record(file.vm).mmu_lock;
+      if (!mmu_lock) mmu_lock = std::make_unique<ShardedLock>(lanes);
+      file.scheme_lock = mmu_lock.get();
+      return;
+    }
     default:
-      return file.lock.get();
+      file.own_lock = std::make_unique<ShardedLock>(lanes);
+      file.scheme_lock = file.own_lock.get();
   }
 }
 

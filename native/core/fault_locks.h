@@ -30,11 +30,16 @@ class BlockLock {
   void hold(const File& file, uint64_t unit) {
     if (lane_.locks == nullptr) [[likely]]
       return;
+    if (lane_.held_file == &file && lane_.held_unit == unit) [[likely]]
+      return;
     SpinLock& next = lane_.locks->blocks.of(unit, file.serial);
-    if (&next == lane_.held_block) return;
-    lane_.release_block();
-    next.lock(lane_.figures(LockKind::kBlock));
-    lane_.held_block = &next;
+    if (&next != lane_.held_block) {
+      lane_.release_block();
+      next.lock(lane_.figures(LockKind::kBlock));
+      lane_.held_block = &next;
+    }
+    lane_.held_file = &file;
+    lane_.held_unit = unit;
   }
 
  private:

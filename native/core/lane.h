@@ -48,8 +48,10 @@ struct alignas(kNoSharingBytes) Lane {
   bool may_write = true;     // no write of this epoch can exceed the resident limit
   Stop stop = Stop::kNo;
   const std::atomic<bool>* abort = nullptr;
-  SpinLock* held_block = nullptr;  // kept from op to op (BlockLock)
-  uint64_t written_pages = 0;      // frames of the arena that became resident
+  SpinLock* held_block = nullptr;  // kept from op to op (BlockLock), and what it was taken for
+  const File* held_file = nullptr;
+  uint64_t held_unit = 0;
+  uint64_t written_pages = 0;  // frames of the arena that became resident
   LockFigures lock_figures[kLockKinds];
   FrameReserve reserve;
   uint64_t reserved_total = 0;  // huge pages taken out of reservations, as far as told
@@ -77,6 +79,7 @@ struct alignas(kNoSharingBytes) Lane {
   void release_block() {
     if (held_block != nullptr) held_block->unlock();
     held_block = nullptr;
+    held_file = nullptr;
   }
   // Between two ops: whoever waits for the block this lane kept has it next. Without the pause nobody would: who lets
   // go of a lock takes it again before the others have seen that it is free.

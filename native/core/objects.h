@@ -53,7 +53,10 @@ struct File {
   uint64_t merged_blocks = 0;                  // blocks ever merged into one
   uint64_t split_regions = 0;                  // the same for 1G
   uint64_t merged_regions = 0;
-  std::unique_ptr<ShardedLock> lock;  // of the design's lock scheme, where threads run
+  // Where threads run: what the design's lock scheme takes around a fault, or nullptr. It is the file's own or its
+  // VM's.
+  ShardedLock* scheme_lock = nullptr;
+  std::unique_ptr<ShardedLock> own_lock;
 
   bool contains(Index index) const { return index.value < size.value; }
   // The aligned block lies wholly inside the file.
@@ -117,7 +120,7 @@ struct Vm {
   KindRanges changed_kinds;  // unbound gfns whose kind is not the initial one
   std::map<uint32_t, std::unique_ptr<Slot>> slots;
   std::vector<Slot*> by_gfn;
-  std::unique_ptr<ShardedLock> mmu_lock;  // where threads run
+  std::unique_ptr<ShardedLock> mmu_lock;  // where threads run and the scheme takes it
 
   Slot* slot_at(Gfn gfn) const;
   // Position in by_gfn of the first slot that ends above `gfn`.

@@ -23,7 +23,7 @@ class PageMap {
   // Throws std::bad_alloc when the address space does not allow a file of this size.
   PageMap(PageLines& lines, Pages size)
       : lines_(&lines),
-        words_((size.value + kBlockPages - 1) / kBlockPages),
+        words_((size.value + kBlockPages - 1) / kBlockPages, Growth::kByHugePages),
         regions_((size.value + kRegionPages - 1) / kRegionPages),
         touched_regions_(regions_.capacity()) {}
 
@@ -188,6 +188,9 @@ class PageMap {
     const BlockWord word = words_[index.block()];
     if (word.has_line() && !word.run()) lines_->prefetch_pfn(word.line(), index.in_block());
   }
+
+  // Threads will walk all over the file.
+  void expect_all() { words_.expect_all(words_.capacity()); }
 
   // Lowest block at or after `from`, below `end`, whose region was ever touched; `end` when there is none.
   uint64_t next_touched(uint64_t from, uint64_t end) const;

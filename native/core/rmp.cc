@@ -5,7 +5,7 @@ namespace gmem {
 Rmp::Rmp(Pages total)
     : blocks_(total.value >> kBlockShift),
       reach_(blocks_),
-      words_(blocks_),
+      words_(blocks_, Growth::kByHugePages),
       assigned_(blocks_),
       validated_(blocks_),
       owners_(blocks_),
@@ -66,9 +66,9 @@ void Rmp::get_owner(uint32_t line, uint32_t in_block, RmpEntry& entry) const {
 }
 
 uint32_t Rmp::open_line(uint64_t block) {
+  words_.expect(block);
   if (kind(words_[block]) == kLine) return line_of(block);
   const uint32_t line = lines_.take();
-  words_.expect(block);
   assigned_.expect(line);
   owners_.expect(line);
   words_[block] = kLine | uint64_t{line} << 16;

@@ -61,8 +61,8 @@ class Rmp {
     const uint64_t block = first.block();
     if (first.in_block() != 0 || gfn.in_block() != 0 || !fits(gfn)) return RmpCode::kFailInput;
     if (const RmpCode code = reach(block, RmpCode::kFailOverlap); code != RmpCode::kOk) return code;
-    if (kind(words_[block]) == kLine) return RmpCode::kFailOverlap;
     words_.expect(block);
+    if (kind(words_[block]) == kLine) return RmpCode::kFailOverlap;
     words_[block] = kHuge | uint64_t{asid} << 4 | gfn.block() << 16;
     return RmpCode::kOk;
   }
@@ -93,6 +93,8 @@ class Rmp {
   bool block_assigned(uint64_t block) const {
     return kind(words_[block]) == kHuge || (kind(words_[block]) == kLine && assigned_[line_of(block)].all());
   }
+  // Threads will assign so many blocks.
+  void expect_blocks(uint64_t count) { words_.expect_all(count); }
   // Bits of the assigned pages of a block.
   Bitmap512 assigned(uint64_t block) const;
   void share(bool on) {

@@ -1,5 +1,8 @@
 #include "core/team.h"
 
+#include <pthread.h>
+#include <sched.h>
+
 namespace gmem {
 
 namespace {
@@ -7,6 +10,8 @@ namespace {
 // that is woken may be put where another one runs. About 20 us where there are not processors for all members.
 constexpr int kLooks = 15000;
 constexpr int kLooksCrowded = 1000;
+// About 5 ms of looks, with the processor given away between them.
+constexpr int kYields = 250;
 
 int looks_of(uint32_t members) { return members <= std::thread::hardware_concurrency() ? kLooks : kLooksCrowded; }
 
@@ -39,7 +44,18 @@ void Team::dismiss() {
   for (std::thread& thread : threads_) thread.join();
 }
 
+void Team::keep_apart() {
+  const int here = sched_getcpu();
+  if (here == apart_from_ || here < 0) return;
+  apart_from_ = here;
+  cpu_set_t allowed;
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+  if (CPU_COUNT(&allowed) > static_cast<int>(threads_.size())) CPU_CLR(here, &allowed);
+  for (std::thread& thread : threads_) pthread_setaffinity_np(thread.native_handle(), sizeof allowed, &allowed);
+}
+
 void Team::begin(Call call, void* context) {
+  keep_apart();
   call_ = call;
   context_ = context;
   at_work_.store(static_cast<uint32_t>(threads_.size()), std::memory_order_relaxed);
@@ -48,9 +64,14 @@ void Team::begin(Call call, void* context) {
 }
 
 void Team::finish() {
+  // Long awake: a system may wake the caller where a member runs and let it wait there while its own processor idles.
+  for (int i = 0; i < kYields && at_work_.load(std::memory_order_acquire) != 0; ++i) {
+    for (int look = 0; look < kLooksCrowded && at_work_.load(std::memory_order_acquire) != 0; ++look) relax();
+    if (i * kLooksCrowded >= looks_) sched_yield();
+  }
   for (uint32_t left = at_work_.load(std::memory_order_acquire); left != 0;
        left = at_work_.load(std::memory_order_acquire)) {
-    await_change(at_work_, left, looks_);
+    at_work_.wait(left, std::memory_order_acquire);
   }
 }
 

@@ -38,9 +38,13 @@ class Team {
   void finish();
   void serve(uint32_t member);
   void dismiss();
+  // Members keep off the processor of the caller, where there are enough others that it may use: a system wakes a
+  // thread where the one that wakes it runs, and takes milliseconds to see that another processor is idle.
+  void keep_apart();
 
   const int looks_;  // at a value that is awaited, before sleeping
   std::vector<std::thread> threads_;
+  int apart_from_ = -1;  // the processor of the caller when it was last looked at
   Call call_ = nullptr;  // nullptr in a new piece: go home
   void* context_ = nullptr;
   alignas(kNoSharingBytes) std::atomic<uint32_t> piece_{0};

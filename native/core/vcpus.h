@@ -13,10 +13,11 @@ namespace gmem {
 
 using spec::kMostVcpuThreads;
 
-// Seen from both sides of a run that another thread is in.
+// Seen from both sides of a run that another thread is in. Every lane reads `abort` at every op: nothing that anybody
+// writes to may share its line, also where this lies on a stack.
 struct RunControl {
-  std::atomic<bool> abort{false};  // set by whoever wants the run to end
-  std::atomic<uint64_t> done{0};   // ops that ran, now and then
+  alignas(kNoSharingBytes) std::atomic<bool> abort{false};  // set by whoever wants the run to end
+  alignas(kNoSharingBytes) std::atomic<uint64_t> done{0};   // ops that ran, now and then
 };
 
 // What runs did: figures of this machine, added up over the engine's life.

@@ -1,42 +1,116 @@
 #include "core/virtual_array.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
-#include <cstdint>
+#include <cstring>
 
 namespace gmem {
 
 namespace {
-constexpr size_t kPage = 4096;
+
+constexpr size_t kMachinePage = 4096;
 constexpr size_t kHugePage = size_t{2} << 20;
-// Fewer pages at once cost more calls than they save memory.
-constexpr size_t kLeastStep = 4 * kPage;
-// In use from here on, an array takes huge pages: what they waste is then at most half, and never more than one huge
-// page.
-constexpr size_t kHugeFrom = size_t{4} << 20;
+constexpr size_t kCacheLine = 64;
+// Fewer at once cost more calls than they save memory.
+constexpr size_t kLeastGranules = 4;
+constexpr size_t kMostGranules = kHugePage / ArrayMapping::kGranuleBytes;
+// Behind as much as this in use an array takes huge pages: what they waste is then at most half, and never more than
+// one huge page.
+constexpr size_t kHugeFrom = (size_t{4} << 20) / ArrayMapping::kGranuleBytes;
+// Of a larger array one huge page for each that is touched may be more than a machine has.
+constexpr size_t kMostByHugePages = size_t{64} << 20;
+// A place for the first element: bits of a hash of the mapping's address, as cache lines. Within a page where huge
+// pages are to be filled.
+constexpr uint32_t kPlaceBits = 12;
+constexpr uint32_t kPlaceBitsInPage = 6;
 
 #ifdef MADV_POPULATE_WRITE
 constexpr int kPopulateWrite = MADV_POPULATE_WRITE;
 #else
 constexpr int kPopulateWrite = 23;
 #endif
+
+size_t round_up(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * unit; }
+
+uintptr_t round_down(uintptr_t bytes, size_t unit) { return bytes / unit * unit; }
+
+size_t place_of(uintptr_t address, uint32_t bits) {
+  constexpr uint64_t kGolden = 0x9e3779b97f4a7c15;
+  return (address / kMachinePage * kGolden >> (64 - bits)) * kCacheLine;
+}
+
 }  // namespace
 
-size_t run_ahead(void* base, size_t size, size_t ahead, size_t wanted) {
-  const size_t step = std::clamp(ahead / 8, kLeastStep, kHugePage) & ~(kPage - 1);
-  if (wanted - ahead > step) return ahead;
-  const bool huge = ahead >= kHugeFrom;
-  // Whole huge pages of the machine, wherever the mapping begins.
-  const size_t unit = huge ? kHugePage : step;
-  const size_t skew = huge ? reinterpret_cast<uintptr_t>(base) % kHugePage : 0;
-  size_t end = ((wanted + skew) / unit + 1) * unit - skew;
-  end = std::min(end, (size + kPage - 1) & ~(kPage - 1));
-  const size_t begin = ahead & ~(kPage - 1);
-  if (begin >= end) return size;
-  char* const from = static_cast<char*>(base) + begin;
-  // Refused by kernels before 5.14, and where there are no huge pages: the page faults then do it.
-  if (huge) madvise(from, end - begin, MADV_HUGEPAGE);
-  madvise(from, end - begin, kPopulateWrite);
-  return end;
+ArrayMapping ArrayMapping::make(size_t bytes, size_t alignment, Growth growth) {
+  ArrayMapping made;
+  const bool pages = alignment >= kMachinePage;
+  made.by_huge_pages = growth == Growth::kByHugePages && bytes >= kHugePage && bytes <= kMostByHugePages;
+  // Pages lie where huge ones can take their place.
+  const size_t unit = pages || made.by_huge_pages ? kHugePage : kMachinePage;
+  const uint32_t place_bits = made.by_huge_pages ? kPlaceBitsInPage : kPlaceBits;
+  made.bytes = bytes;
+  const size_t room = unit + round_up(bytes, kMachinePage) + (pages ? 0 : kCacheLine << place_bits);
+  if (room < bytes || room + made.granules() < room) throw std::bad_alloc();
+  made.mapped_bytes = room + made.granules();
+  void* const mapped =
+      mmap(nullptr, made.mapped_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (mapped == MAP_FAILED) throw std::bad_alloc();
+  made.mapped = static_cast<char*>(mapped);
+  const auto from = reinterpret_cast<uintptr_t>(mapped);
+  made.elements = made.mapped + (round_up(from, unit) - from) + (pages ? 0 : place_of(from, place_bits));
+  made.resident = reinterpret_cast<uint8_t*>(made.mapped + room);
+  // Once and for all: to say so later would stop every thread of the process that needs memory. A read before the first
+  // write finds the system's huge page of zeros. Less than half a huge page at the end is none.
+  if (made.by_huge_pages) {
+    madvise(made.mapped + (round_up(from, unit) - from), round_down(bytes + kHugePage / 2, kHugePage), MADV_HUGEPAGE);
+  }
+  return made;
+}
+
+void ArrayMapping::unmap() { munmap(mapped, mapped_bytes); }
+
+// Makes the pages between the two addresses resident, as far as there are elements, and marks the granules that lie
+// between them, and this one.
+void ArrayMapping::populate(size_t granule, uintptr_t begin, uintptr_t end) {
+  end = std::min(end, round_up(address(0) + bytes, kMachinePage));
+  // Refused by kernels before 5.14: page faults then do it.
+  madvise(reinterpret_cast<void*>(begin), end - begin, kPopulateWrite);
+  const size_t first = begin <= address(0) ? 0 : round_up(begin - address(0), kGranuleBytes) / kGranuleBytes;
+  const size_t behind = std::min(granules(), (end - address(0)) / kGranuleBytes);
+  const auto mark = [this](size_t at) { std::atomic_ref(resident[at]).store(1, std::memory_order_relaxed); };
+  for (size_t at = first; at < behind; ++at) mark(at);
+  mark(granule);
+}
+
+void ArrayMapping::make_resident(size_t size) {
+  if (!by_huge_pages) return;
+  const size_t behind = (size + kGranuleBytes - 1) / kGranuleBytes;
+  for (size_t at = 0; at < behind; ++at) {
+    if (resident[at] == 0) run_ahead(at);
+  }
+}
+
+[[gnu::noinline]] void ArrayMapping::run_ahead(size_t granule) {
+  if (by_huge_pages) {
+    populate(granule, round_down(address(granule), kHugePage), round_up(address(granule + 1), kHugePage));
+    return;
+  }
+  // How many directly before this one are in use, as far as it matters.
+  size_t before = 0;
+  const size_t most = std::min(granule, 8 * kMostGranules);
+  while (before < most && std::atomic_ref(resident[granule - before - 1]).load(std::memory_order_relaxed) != 0)
+    ++before;
+
+  const uintptr_t begin = round_down(address(granule), kMachinePage);
+  if (before >= kHugeFrom) {
+    const uintptr_t end = round_up(address(granule + 1), kHugePage);
+    madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+    populate(granule, begin, end);
+  } else {
+    const size_t wanted = before == 0 ? 1 : std::clamp(before / 8, kLeastGranules, kMostGranules);
+    populate(granule, begin, round_up(address(granule + wanted), kMachinePage));
+  }
 }
 
 }  // namespace gmem

@@ -1,15 +1,19 @@
 // A fixed-capacity array in its own anonymous mapping: zero when first read, resident only where written, so capacity
 // can follow what is possible (a 4 TiB guest, a file of 2^53 bytes) while memory follows what is used.
 //
-// An owner that first writes its elements roughly in ascending order may say so (expect): the array is then made
-// resident a little ahead of its use, an eighth of what is in use, by huge pages from 4 MiB on. That costs one call a
-// step instead of one or two page faults a page, and changes no value.
+// An owner that is about to write an element may say so before it reads it (expect): the pages are then made resident
+// in one call, and with them, where those before are in use, an eighth as many behind (by huge pages from 4 MiB on).
+// That saves the page faults: two a page where it is read first, the second of which interrupts every other processor
+// that runs a thread of this process. It changes no value.
+//
+// The first element lies some cache lines and pages into the mapping, in each array at another place. Elements of one
+// index of several arrays, which an op visits together, would otherwise have equal low address bits where capacities
+// are powers of two: one set of the first-level cache, and one tag of a way predictor that hashes few address bits.
 //
 // REQUIRES: T is trivially copyable and all-zero bytes are its empty value.
 #pragma once
 
-#include <sys/mman.h>
-
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -19,9 +23,35 @@
 
 namespace gmem {
 
-// Makes a little more of a mapping of `size` bytes resident: from `ahead`, what is already so, on. `wanted` is the byte
-// about to be written; when it lies far beyond, nothing is done. Returns the new `ahead`.
-size_t run_ahead(void* base, size_t size, size_t ahead, size_t wanted);
+// How an array becomes resident: with its use, or a huge page at a time where it has room for one (2 MiB to 64 MiB): an
+// array that is mostly filled where it is used at all.
+enum class Growth : uint8_t { kWithUse, kByHugePages };
+
+// The mapping of an array of `bytes` bytes: where its elements begin, and a byte a kGranuleBytes of them that tells
+// whether they were made resident (atomic: threads share it).
+struct ArrayMapping {
+  static constexpr size_t kGranuleBytes = 4096;
+
+  char* mapped = nullptr;
+  size_t mapped_bytes = 0;
+  char* elements = nullptr;
+  uint8_t* resident = nullptr;
+  size_t bytes = 0;
+  bool by_huge_pages = false;
+
+  // `alignment` is of an element; pages stay pages. Throws std::bad_alloc when the address space does not allow it.
+  static ArrayMapping make(size_t bytes, size_t alignment, Growth growth);
+  size_t granules() const { return bytes / kGranuleBytes + 1; }
+  void unmap();
+  uintptr_t address(size_t granule) const { return reinterpret_cast<uintptr_t>(elements) + granule * kGranuleBytes; }
+  // Makes this granule resident, and those behind it that a walk in order will need next.
+  void run_ahead(size_t granule);
+  // Makes the first `size` bytes of a mapping by huge pages resident.
+  void make_resident(size_t size);
+
+ private:
+  void populate(size_t granule, uintptr_t begin, uintptr_t end);
+};
 
 template <class T>
 class VirtualArray {
@@ -31,29 +61,27 @@ class VirtualArray {
   VirtualArray() = default;
 
   // Throws std::bad_alloc when the address space does not allow it.
-  explicit VirtualArray(size_t capacity) : capacity_(capacity) {
+  explicit VirtualArray(size_t capacity, Growth growth = Growth::kWithUse) : capacity_(capacity) {
     if (capacity == 0) return;
     if (capacity > SIZE_MAX / sizeof(T)) throw std::bad_alloc();
-    void* base =
-        mmap(nullptr, capacity * sizeof(T), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (base == MAP_FAILED) throw std::bad_alloc();
-    base_ = static_cast<T*>(base);
+    mapping_ = ArrayMapping::make(capacity * sizeof(T), alignof(T), growth);
+    base_ = reinterpret_cast<T*>(mapping_.elements);
   }
 
   VirtualArray(VirtualArray&& other) noexcept
       : base_(std::exchange(other.base_, nullptr)),
         capacity_(std::exchange(other.capacity_, 0)),
-        ahead_(std::exchange(other.ahead_, 0)) {}
+        mapping_(std::exchange(other.mapping_, {})) {}
   VirtualArray& operator=(VirtualArray&& other) noexcept {
     std::swap(base_, other.base_);
     std::swap(capacity_, other.capacity_);
-    std::swap(ahead_, other.ahead_);
+    std::swap(mapping_, other.mapping_);
     return *this;
   }
   VirtualArray(const VirtualArray&) = delete;
   VirtualArray& operator=(const VirtualArray&) = delete;
   ~VirtualArray() {
-    if (base_ != nullptr) munmap(base_, capacity_ * sizeof(T));
+    if (base_ != nullptr) mapping_.unmap();
   }
 
   T& operator[](size_t i) { return base_[i]; }
@@ -62,27 +90,26 @@ class VirtualArray {
   const T* data() const { return base_; }
   size_t capacity() const { return capacity_; }
 
-  // Element i is about to be written, and elements are first written roughly in ascending order. Safe beside other
-  // threads: what two of them make resident twice is resident.
+  // Element i is about to be read and written. Safe beside other threads: what two of them make resident twice is
+  // resident.
   void expect(size_t i) {
-    if (i >= std::atomic_ref(ahead_).load(std::memory_order_relaxed)) [[unlikely]]
-      reach(i);
+    const size_t granule = i * sizeof(T) / ArrayMapping::kGranuleBytes;
+    if (std::atomic_ref(mapping_.resident[granule]).load(std::memory_order_relaxed) == 0) [[unlikely]]
+      mapping_.run_ahead(granule);
+  }
+  // The first `count` elements will mostly be written, by several threads: where the array grows by huge pages, those
+  // are made now, by one of them.
+  void expect_all(size_t count) {
+    if (count != 0) mapping_.make_resident(std::min(count, capacity_) * sizeof(T));
   }
   // Brings the element's cache line near; nothing happens when there is none. Inlined always, and so must be whatever
   // does nothing but call it: GCC takes a function that only prefetches for one without effect and drops its calls.
   [[gnu::always_inline]] void prefetch(size_t i) const { __builtin_prefetch(base_ + i); }
 
  private:
-  [[gnu::noinline]] void reach(size_t i) {
-    std::atomic_ref ahead(ahead_);
-    const size_t bytes =
-        run_ahead(base_, capacity_ * sizeof(T), ahead.load(std::memory_order_relaxed) * sizeof(T), i * sizeof(T));
-    ahead.store(bytes / sizeof(T), std::memory_order_relaxed);
-  }
-
   T* base_ = nullptr;
   size_t capacity_ = 0;
-  size_t ahead_ = 0;  // elements below were made resident ahead of their use
+  ArrayMapping mapping_;
 };
 
 }  // namespace gmem

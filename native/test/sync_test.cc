@@ -1,6 +1,8 @@
 // Locks, the team, and frames reserved by lanes. What these tests cannot see, ThreadSanitizer does.
 #include "core/sync.h"
 
+#include <sched.h>
+
 #include <algorithm>
 #include <memory>
 #include <thread>
@@ -85,6 +87,27 @@ TEST(team_does_every_piece_once) {
     auto work = [&](uint32_t member) { ++calls[member]; };
     for (uint64_t piece = 0; piece < 500; ++piece) team.run(work);
     for (const uint64_t of : calls) CHECK_EQ(of, uint64_t{500});
+  }
+}
+
+// A system that wakes a member where its caller runs lets it wait there.
+TEST(team_keeps_off_the_callers_processor) {
+  cpu_set_t allowed;
+  CHECK_EQ(sched_getaffinity(0, sizeof allowed, &allowed), 0);
+  const int before = CPU_COUNT(&allowed);
+  for (const uint32_t size : {2U, static_cast<uint32_t>(before) + 1}) {
+    Team team(size);
+    std::vector<int> processors(size);
+    auto work = [&](uint32_t member) {
+      cpu_set_t mine;
+      CHECK_EQ(sched_getaffinity(0, sizeof mine, &mine), 0);
+      processors[member] = CPU_COUNT(&mine);
+    };
+    team.run(work);
+    CHECK_EQ(processors[0], before);
+    // Where there are not enough processors for all, every member may use every one.
+    const int others = before > static_cast<int>(size) - 1 ? before - 1 : before;
+    for (uint32_t member = 1; member < size; ++member) CHECK_EQ(processors[member], others);
   }
 }
 
