@@ -62,7 +62,9 @@ class Engine {
   // Runs `count` ops; outcome i goes to outcomes[i] unless `outcomes` is null.
   void run(const spec::OpRecord* ops, uint64_t count, spec::OutcomeRecord* outcomes);
 
-  // The same until it has taken about 16 ms, or until ops have named so many bytes that it may have taken 20 ms and
+  // What a batch may take where many ops that name little take long: splits of 1G folios by conversions of a page.
+  static constexpr std::chrono::milliseconds kLongTime{16};
+  // The same until it has taken kLongTime, or until ops have named so many bytes that it may have taken 20 ms and
   // more. An op that names as many by itself is for run_on_vcpus, where it can be cut short: nothing runs when it is
   // the first. Returns how many ops ran.
   uint64_t run_until_long(const spec::OpRecord* ops, uint64_t count, spec::OutcomeRecord* outcomes);

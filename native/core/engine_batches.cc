@@ -14,8 +14,6 @@ using spec::OpKind;
 constexpr double kLongBytes = 1024.0 * 1024 * 1024;
 // How many times bytes count that are really moved.
 constexpr double kMovedWeight = 16;
-// What a batch may take where many ops that name little take long: splits of 1G folios by conversions of a page.
-constexpr std::chrono::milliseconds kLongTime{16};
 // A range of gfns of one kind costs as much as four pages.
 constexpr double kRangeBytes = 4.0 * kPageBytes;
 

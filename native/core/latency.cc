@@ -45,8 +45,7 @@ void LatencySampler::run(Engine& engine, const spec::OpRecord* ops, uint64_t cou
 
 uint64_t LatencySampler::run_until_long(Engine& engine, const spec::OpRecord* ops, uint64_t count,
                                         spec::OutcomeRecord* outcomes) {
-  constexpr uint64_t kLongNs = 16'000'000;
-  const uint64_t begin = now_ns();
+  const auto begin = std::chrono::steady_clock::now();
   for (uint64_t i = 0; i < count;) {
     spec::OutcomeRecord* const into = outcomes == nullptr ? nullptr : outcomes + i;
     if (left_ > 0) {
@@ -60,7 +59,7 @@ uint64_t LatencySampler::run_until_long(Engine& engine, const spec::OpRecord* op
       run_sampled(engine, ops[i], into);
       ++i;
     }
-    if (now_ns() - begin >= kLongNs) return i;
+    if (std::chrono::steady_clock::now() - begin >= Engine::kLongTime) return i;
   }
   return count;
 }

@@ -64,10 +64,13 @@ void Team::begin(Call call, void* context) {
 }
 
 void Team::finish() {
-  // Long awake: a system may wake the caller where a member runs and let it wait there while its own processor idles.
-  for (int i = 0; i < kYields && at_work_.load(std::memory_order_acquire) != 0; ++i) {
-    for (int look = 0; look < kLooksCrowded && at_work_.load(std::memory_order_acquire) != 0; ++look) relax();
-    if (i * kLooksCrowded >= looks_) sched_yield();
+  const auto done = [this] { return at_work_.load(std::memory_order_acquire) == 0; };
+  for (int look = 0; look < looks_ && !done(); ++look) relax();
+  // Longer awake where there are processors for all: a system may wake the caller where a member runs, and let it wait
+  // there while its own idles.
+  for (int yield = 0; looks_ == kLooks && yield < kYields && !done(); ++yield) {
+    for (int look = 0; look < kLooksCrowded && !done(); ++look) relax();
+    sched_yield();
   }
   for (uint32_t left = at_work_.load(std::memory_order_acquire); left != 0;
        left = at_work_.load(std::memory_order_acquire)) {

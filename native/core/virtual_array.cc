@@ -58,7 +58,8 @@ ArrayMapping ArrayMapping::make(size_t bytes, size_t alignment, Growth growth) {
   if (mapped == MAP_FAILED) throw std::bad_alloc();
   made.mapped = static_cast<char*>(mapped);
   const auto from = reinterpret_cast<uintptr_t>(mapped);
-  made.elements = made.mapped + (round_up(from, unit) - from) + (pages ? 0 : place_of(from, place_bits));
+  made.elements =
+      made.mapped + (round_up(from, unit) - from) + (pages ? 0 : round_down(place_of(from, place_bits), alignment));
   made.resident = reinterpret_cast<uint8_t*>(made.mapped + room);
   // Once and for all: to say so later would stop every thread of the process that needs memory. A read before the first
   // write finds the system's huge page of zeros. Less than half a huge page at the end is none.

@@ -15,7 +15,9 @@ namespace gmem {
 namespace {
 
 using spec::OpKind;
+using test::Design;
 using test::Host;
+using test::in_place;
 using test::k2M;
 using test::kGiB;
 using test::kMiB;
@@ -28,19 +30,6 @@ constexpr double kWide = 12 * kGiB;
 constexpr double kHost = 256 * kMiB;
 constexpr double kWideGpa = 64 * kGiB;
 constexpr double kUnboundGpa = 128 * kGiB;
-
-struct Design {
-  const char* name;
-  spec::Knobs knobs;
-  spec::Arch arch;
-};
-
-spec::Knobs in_place(spec::Knobs knobs) {
-  knobs.conversion = spec::Conversion::kInPlace;
-  knobs.shared_order = spec::SharedOrder::k4K;
-  knobs.preparedness = spec::Preparedness::kState;
-  return knobs;
-}
 
 std::vector<Design> designs() {
   spec::Knobs keep = test::knobs_2m();

@@ -36,6 +36,21 @@ inline spec::Knobs knobs_4k() {
   return knobs;
 }
 
+// Kinds of the file's own, converted where they are.
+inline spec::Knobs in_place(spec::Knobs knobs) {
+  knobs.conversion = spec::Conversion::kInPlace;
+  knobs.shared_order = spec::SharedOrder::k4K;
+  knobs.preparedness = spec::Preparedness::kState;
+  return knobs;
+}
+
+// What a test goes through one after another.
+struct Design {
+  const char* name;
+  spec::Knobs knobs;
+  spec::Arch arch;
+};
+
 inline EngineOptions options(const spec::Knobs& knobs, spec::Arch arch, double memory_bytes = 64 * kMiB) {
   EngineOptions made;
   made.knobs = knobs;

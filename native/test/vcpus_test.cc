@@ -15,6 +15,7 @@ namespace {
 
 using spec::Counter;
 using spec::OpKind;
+using test::Design;
 using test::Host;
 using test::k2M;
 using test::kGiB;
@@ -24,18 +25,10 @@ using test::Random;
 
 constexpr uint32_t kVcpus = 5;
 
-struct Design {
-  const char* name;
-  spec::Knobs knobs;
-  spec::Arch arch;
-};
-
-spec::Knobs in_place(spec::Knobs knobs) {
-  knobs.conversion = spec::Conversion::kInPlace;
-  knobs.shared_order = spec::SharedOrder::k4K;
-  knobs.preparedness = spec::Preparedness::kState;
-  knobs.lock = spec::Lock::kDedicated;
-  return knobs;
+spec::Knobs in_place(const spec::Knobs& knobs) {
+  spec::Knobs made = test::in_place(knobs);
+  made.lock = spec::Lock::kDedicated;
+  return made;
 }
 
 spec::Knobs pooled(spec::Hugepages size, spec::Metadata metadata) {
