@@ -51,33 +51,9 @@ Bitmap512 Frames::free_bits(uint64_t block) const {
   return bits;
 }
 
-// So many blocks of the region are free no more.
-inline void Frames::blocks_taken(uint64_t region, uint32_t blocks) {
-  const uint32_t left = region_free_blocks_[region] - blocks;
-  region_free_blocks_[region] = static_cast<uint16_t>(left);
-  // None left, or the first of a region that was whole.
-  if (left == 0) [[unlikely]] {
-    broken_regions_.clear(region);
-  } else if (left + blocks == kRegionBlocks) [[unlikely]] {
-    broken_regions_.set(region);
-  }
-}
-
 inline void Frames::mark_block_used(uint64_t block) {
   free_blocks_.clear(block);
   blocks_taken(block / kRegionBlocks, 1);
-}
-
-void Frames::mark_block_free(uint64_t block) {
-  const uint64_t region = block / kRegionBlocks;
-  if (block_hint_ != BitTree::kNone && region <= block_hint_ * 64 / kRegionBlocks) block_hint_ = BitTree::kNone;
-  free_blocks_.set(block);
-  const uint16_t now = ++region_free_blocks_[region];
-  if (now == kRegionBlocks) {
-    broken_regions_.clear(region);
-  } else if (now == 1) {
-    broken_regions_.set(region);
-  }
 }
 
 // Turns a wholly free block into a partial one with all its frames free.
@@ -158,27 +134,6 @@ Frames::Cursor Frames::cursor_in(uint64_t block) const {
 uint64_t Frames::lowest_free_block() const {
   const uint64_t region = broken_regions_.first();
   return region != BitTree::kNone ? free_blocks_.next(region * kRegionBlocks) : free_blocks_.first();
-}
-
-// The number of the 64 blocks that hold the next one to take, or BitTree::kNone.
-inline uint64_t Frames::group_of_next_block() {
-  if (block_hint_ != BitTree::kNone && free_blocks_.word(block_hint_) != 0) [[likely]]
-    return block_hint_;
-  const uint64_t block = lowest_free_block();
-  if (block == BitTree::kNone) return BitTree::kNone;
-  return block_hint_ = block / 64;
-}
-
-bool Frames::take_block(Mobility mobility, Pfn& first) {
-  const uint64_t group = group_of_next_block();
-  if (group == BitTree::kNone) [[unlikely]]
-    return false;
-  const uint64_t block = free_blocks_.take_lowest(group);
-  blocks_taken(group * 64 / kRegionBlocks, 1);
-  if (class_of(block) != mobility) set_class(block, mobility);
-  used_ = used_ + Pages{kBlockPages};
-  first = Pfn::of_block(block);
-  return true;
 }
 
 bool Frames::take_blocks(Mobility mobility, uint32_t most, uint64_t& group, uint64_t& blocks) {
@@ -278,16 +233,6 @@ void Frames::give_page(Pfn pfn, Mobility mobility) {
   }
   if (word == ~uint64_t{0}) [[unlikely]]
     close_if_free(block);
-}
-
-void Frames::give_block(Pfn first, Mobility mobility) {
-  const uint64_t block = first.block();
-  // A merged folio may lie in a block that the other class was first in.
-  assert(foreign_[block] == (class_of(block) == mobility ? 0 : kBlockPages) && !is_partial(block));
-  if (class_of(block) != mobility) [[unlikely]]
-    foreign_[block] = 0;
-  mark_block_free(block);
-  used_ = used_ - Pages{kBlockPages};
 }
 
 Pages Frames::stranded() const {

@@ -16,6 +16,7 @@
 // Placement is deterministic (docs/semantics.md section 3), so that two engines hand out the same pfns.
 #pragma once
 
+#include <cassert>
 #include <cstdint>
 
 #include "core/bit_tree.h"
@@ -112,5 +113,62 @@ class Frames {
   VirtualArray<uint16_t> foreign_;
   VirtualArray<Bitmap512> free_map_;
 };
+
+// Inlined: a call costs as much as the rest.
+
+// So many blocks of the region are free no more.
+inline void Frames::blocks_taken(uint64_t region, uint32_t blocks) {
+  const uint32_t left = region_free_blocks_[region] - blocks;
+  region_free_blocks_[region] = static_cast<uint16_t>(left);
+  // None left, or the first of a region that was whole.
+  if (left == 0) [[unlikely]] {
+    broken_regions_.clear(region);
+  } else if (left + blocks == kRegionBlocks) [[unlikely]] {
+    broken_regions_.set(region);
+  }
+}
+
+// The number of the 64 blocks that hold the next one to take, or BitTree::kNone.
+inline uint64_t Frames::group_of_next_block() {
+  if (block_hint_ != BitTree::kNone && free_blocks_.word(block_hint_) != 0) [[likely]]
+    return block_hint_;
+  const uint64_t block = lowest_free_block();
+  if (block == BitTree::kNone) return BitTree::kNone;
+  return block_hint_ = block / 64;
+}
+
+inline bool Frames::take_block(Mobility mobility, Pfn& first) {
+  const uint64_t group = group_of_next_block();
+  if (group == BitTree::kNone) [[unlikely]]
+    return false;
+  const uint64_t block = free_blocks_.take_lowest(group);
+  blocks_taken(group * 64 / kRegionBlocks, 1);
+  if (class_of(block) != mobility) set_class(block, mobility);
+  used_ = used_ + Pages{kBlockPages};
+  first = Pfn::of_block(block);
+  return true;
+}
+
+inline void Frames::mark_block_free(uint64_t block) {
+  const uint64_t region = block / kRegionBlocks;
+  if (block_hint_ != BitTree::kNone && region <= block_hint_ * 64 / kRegionBlocks) block_hint_ = BitTree::kNone;
+  free_blocks_.set(block);
+  const uint16_t now = ++region_free_blocks_[region];
+  if (now == kRegionBlocks) {
+    broken_regions_.clear(region);
+  } else if (now == 1) {
+    broken_regions_.set(region);
+  }
+}
+
+inline void Frames::give_block(Pfn first, Mobility mobility) {
+  const uint64_t block = first.block();
+  // A merged folio may lie in a block that the other class was first in.
+  assert(foreign_[block] == (class_of(block) == mobility ? 0 : kBlockPages) && !is_partial(block));
+  if (class_of(block) != mobility) [[unlikely]]
+    foreign_[block] = 0;
+  mark_block_free(block);
+  used_ = used_ - Pages{kBlockPages};
+}
 
 }  // namespace gmem

@@ -34,7 +34,7 @@ class PageMap {
 
   // Block words are handed out for change through here, so that the touched regions are known. A region is told of
   // once, and by lanes under the locks of different blocks.
-  BlockWord& change(uint64_t block) {
+  [[gnu::always_inline]] BlockWord& change(uint64_t block) {
     BlockWord& word = words_[block];
     if (word.untouched() && !touched_regions_.test_shared(block / kRegionBlocks)) [[unlikely]]
       touch_region(block);

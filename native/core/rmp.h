@@ -57,7 +57,7 @@ class Rmp {
 
   // RMPUPDATE. A private entry starts out not validated.
   RmpCode make_private_4k(Pfn pfn, Gfn gfn, uint16_t asid);
-  RmpCode make_private_2m(Pfn first, Gfn gfn, uint16_t asid) {
+  [[gnu::always_inline]] RmpCode make_private_2m(Pfn first, Gfn gfn, uint16_t asid) {
     const uint64_t block = first.block();
     if (first.in_block() != 0 || gfn.in_block() != 0 || !fits(gfn)) return RmpCode::kFailInput;
     if (const RmpCode code = reach(block, RmpCode::kFailOverlap); code != RmpCode::kOk) return code;

@@ -92,7 +92,7 @@ class VirtualArray {
 
   // Element i is about to be read and written. Safe beside other threads: what two of them make resident twice is
   // resident.
-  void expect(size_t i) {
+  [[gnu::always_inline]] void expect(size_t i) {
     const size_t granule = i * sizeof(T) / ArrayMapping::kGranuleBytes;
     if (std::atomic_ref(mapping_.resident[granule]).load(std::memory_order_relaxed) == 0) [[unlikely]]
       mapping_.run_ahead(granule);
