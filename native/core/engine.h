@@ -175,6 +175,7 @@ class Engine {
   Epoch survey(const spec::OpRecord* ops, uint64_t first, uint64_t count, Outcome* outcomes) const;
   uint64_t absent_pages() const;
   uint32_t reserve_at_once() const;
+  uint32_t part_of_lane(uint64_t all, uint32_t most) const;
   uint64_t run_share(Lane& lane, const Epoch& epoch, uint64_t& ran);
   uint64_t run_beside(Epoch& epoch);
   uint64_t run_alone(const spec::OpRecord* ops, uint64_t first, uint64_t end, Outcome* outcomes);

@@ -11,7 +11,8 @@ using spec::Counter;
 
 // A 2M folio for a block nothing was ever in. REQUIRES: fresh_blocks_, `word` of the block is untouched.
 template <bool kBeside>
-inline bool Engine::fault_fresh_block(Lane& lane, const Slot& slot, Index index, bool assign, Mapping& mapping) {
+[[gnu::always_inline]] inline bool Engine::fault_fresh_block(Lane& lane, const Slot& slot, Index index, bool assign,
+                                                             Mapping& mapping) {
   File& file = *slot.file;
   const uint64_t block = index.block();
   const Gfn first_gfn = slot.gfn_of(Index::of_block(block));
@@ -44,7 +45,8 @@ inline bool Engine::fault_fresh_block(Lane& lane, const Slot& slot, Index index,
 
 // A 4K folio for a page of a block that no run holds. REQUIRES: fresh_pages_.
 template <bool kBeside>
-inline bool Engine::fault_fresh_page(Lane& lane, const Slot& slot, Index index, bool assign, Mapping& mapping) {
+[[gnu::always_inline]] inline bool Engine::fault_fresh_page(Lane& lane, const Slot& slot, Index index, bool assign,
+                                                            Mapping& mapping) {
   File& file = *slot.file;
   const uint64_t block = index.block();
   const BlockWord word = file.pages.word(block);

@@ -180,9 +180,11 @@ uint64_t Engine::absent_pages() const {
 
 // Whole blocks a lane takes at once: fewer where memory is small, so that a small host runs side by side too.
 uint32_t Engine::reserve_at_once() const {
-  const uint64_t blocks = host_total_.value >> kBlockShift;
-  const uint64_t part = blocks / (64 * vcpus_->lanes.size());
-  return static_cast<uint32_t>(std::clamp<uint64_t>(part, 1, FrameReserve::kMostAtOnce));
+  return part_of_lane(host_total_.value >> kBlockShift, FrameReserve::kMostAtOnce);
+}
+
+uint32_t Engine::part_of_lane(uint64_t all, uint32_t most) const {
+  return static_cast<uint32_t>(std::clamp<uint64_t>(all / (64 * vcpus_->lanes.size()), 1, most));
 }
 
 // The ops of one lane, in order. Returns the first that did not run; `ran` grows by those that did.
@@ -336,7 +338,8 @@ void Engine::muster(uint32_t threads) {
   if (vcpus_ && vcpus_->lanes.size() == threads) return;
   vcpus_.reset();
   vcpus_ = std::make_unique<Vcpus>(threads);
-  for (auto& lane : vcpus_->lanes) lane->reserve.take_at_once(reserve_at_once());
+  const uint32_t huge_pages = part_of_lane(pool_.size(), FrameReserve::kMostHugePagesAtOnce);
+  for (auto& lane : vcpus_->lanes) lane->reserve.take_at_once(reserve_at_once(), huge_pages);
   for (uint32_t vm = 0; vm < vms_.size(); ++vm) vm_record(vm).mmu_lock.reset();
   for (auto& [serial, file] : files_) make_scheme_lock(*file);
 }

@@ -18,12 +18,17 @@ namespace gmem {
 
 class FrameReserve {
  public:
-  // Most whole blocks, or huge pages, taken at once.
-  static constexpr uint32_t kMostAtOnce = 64;
+  // Most whole blocks taken at once. Many: a refill takes half a dozen cache lines away from whoever refilled last, and
+  // what that costs differs much between machines.
+  static constexpr uint32_t kMostAtOnce = 1024;
+  static constexpr uint32_t kMostHugePagesAtOnce = 64;
   // Most blocks that a reserve keeps from others: whole ones, and one broken for frames, of either mobility.
   static constexpr uint64_t most_blocks(uint32_t at_once) { return 2 * (uint64_t{at_once} + 1); }
 
-  void take_at_once(uint32_t blocks) { at_once_ = blocks; }
+  void take_at_once(uint32_t blocks, uint32_t huge_pages) {
+    at_once_ = blocks;
+    huge_pages_at_once_ = huge_pages;
+  }
 
   // Each takes from what is here and answers false when nothing is.
   bool take_page(Mobility mobility, Pfn& pfn) {
@@ -47,10 +52,15 @@ class FrameReserve {
     return true;
   }
   bool fetch_blocks(Frames& frames, Mobility mobility) {
-    Units& whole = whole_[at(mobility)];
-    return frames.take_blocks(mobility, at_once_, whole.group, whole.left);
+    return whole_[at(mobility)].fetch(at_once_, [&](uint32_t most, uint64_t& group, uint64_t& units) {
+      return frames.take_blocks(mobility, most, group, units);
+    });
   }
-  bool fetch_huge_pages(Pool& pool) { return pool.take_unreserved(at_once_, huge_.group, huge_.left); }
+  bool fetch_huge_pages(Pool& pool) {
+    return huge_.fetch(huge_pages_at_once_, [&](uint32_t most, uint64_t& group, uint64_t& units) {
+      return pool.take_unreserved(most, group, units);
+    });
+  }
 
   // Gives everything back.
   void give_back(Frames& frames, Pool& pool) {
@@ -74,17 +84,41 @@ class FrameReserve {
     uint32_t word_index = 0;
     Bitmap512 free = {};
   };
-  // Blocks, or huge pages, out of one aligned run of 64: the number of the run, and the bits of those left. Handed out
-  // ascending.
+  // Blocks, or huge pages, out of aligned runs of 64 each: the number of a run, and the bits of those left of it.
+  // Handed out in the order they came. Always: the runs from `next` on have some left, and so has the current one
+  // unless all are handed out.
   struct Units {
+    static constexpr uint32_t kMostRuns = kMostAtOnce / 64;
     uint64_t group = 0;
     uint64_t left = 0;
+    uint32_t next = 0;
+    uint32_t runs = 0;
+    uint64_t groups[kMostRuns];
+    uint64_t units[kMostRuns];
 
     bool take(uint32_t order, Pfn& first) {
       if (left == 0) return false;
       first = {((group << 6) + static_cast<uint64_t>(std::countr_zero(left))) << order};
       left &= left - 1;
+      if (left == 0) [[unlikely]]
+        turn_to_next();
       return true;
+    }
+    void turn_to_next() {
+      if (next == runs) return;
+      group = groups[next];
+      left = units[next++];
+    }
+    // REQUIRES: all are handed out. `source(most, group, units)` takes some of one run, or answers false.
+    template <class Source>
+    bool fetch(uint32_t wanted, Source source) {
+      next = runs = 0;
+      for (uint32_t got = 0; got < wanted && runs < kMostRuns; ++runs) {
+        if (!source(wanted - got, groups[runs], units[runs])) break;
+        got += static_cast<uint32_t>(std::popcount(units[runs]));
+      }
+      turn_to_next();
+      return left != 0;
     }
   };
 
@@ -100,6 +134,7 @@ class FrameReserve {
   }
 
   uint32_t at_once_ = kMostAtOnce;
+  uint32_t huge_pages_at_once_ = kMostHugePagesAtOnce;
   PartBlock parts_[2];
   Units whole_[2];
   Units huge_;

@@ -80,27 +80,15 @@ void Frames::take_from_partial(uint64_t block, uint32_t in_block, Mobility mobil
   used_ = used_ + Pages{1};
 }
 
-bool Frames::take_page(Mobility mobility, Pfn& pfn) {
-  Cursor& cursor = cursors_[index_of(mobility)];
-  if (cursor.block == BitTree::kNone) [[unlikely]]
-    return take_page_anywhere(mobility, pfn);
-  uint64_t& word = free_map_[cursor.block].words[cursor.word];
-  const uint64_t free = word;
-  assert(free != 0);
-  pfn = Pfn::of_block(cursor.block, cursor.word * 64 + static_cast<uint32_t>(std::countr_zero(free)));
-  word = free & (free - 1);
-  used_ = used_ + Pages{1};
-  // The last free frame of the word was taken.
-  if ((free & (free - 1)) == 0) {
-    if (cursor.later == 0) {
-      partial_[index_of(mobility)].clear(cursor.block);
-      cursor.block = BitTree::kNone;
-    } else {
-      cursor.word = static_cast<uint32_t>(std::countr_zero(cursor.later));
-      cursor.later &= cursor.later - 1;
-    }
+// The last free frame of the cursor's word was taken.
+[[gnu::noinline]] void Frames::next_word(Cursor& cursor, Mobility mobility) {
+  if (cursor.later == 0) {
+    partial_[index_of(mobility)].clear(cursor.block);
+    cursor.block = BitTree::kNone;
+  } else {
+    cursor.word = static_cast<uint32_t>(std::countr_zero(cursor.later));
+    cursor.later &= cursor.later - 1;
   }
-  return true;
 }
 
 // The cursor of a class whose lowest partial block this is.

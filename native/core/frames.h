@@ -84,6 +84,7 @@ class Frames {
     word = (word & ~(uint64_t{1} << (block & 63))) | static_cast<uint64_t>(mobility) << (block & 63);
   }
   bool take_page_anywhere(Mobility mobility, Pfn& pfn);
+  void next_word(Cursor& cursor, Mobility mobility);
   Cursor cursor_in(uint64_t block) const;
   void given_at_cursor(uint64_t block, uint32_t word);
   uint64_t lowest_free_block() const;
@@ -146,6 +147,20 @@ inline bool Frames::take_block(Mobility mobility, Pfn& first) {
   if (class_of(block) != mobility) set_class(block, mobility);
   used_ = used_ + Pages{kBlockPages};
   first = Pfn::of_block(block);
+  return true;
+}
+
+inline bool Frames::take_page(Mobility mobility, Pfn& pfn) {
+  Cursor& cursor = cursors_[static_cast<size_t>(mobility)];
+  if (cursor.block == BitTree::kNone) [[unlikely]]
+    return take_page_anywhere(mobility, pfn);
+  uint64_t& word = free_map_[cursor.block].words[cursor.word];
+  const uint64_t free = word;
+  assert(free != 0);
+  pfn = Pfn::of_block(cursor.block, cursor.word * 64 + static_cast<uint32_t>(std::countr_zero(free)));
+  word = free & (free - 1);
+  used_ = used_ + Pages{1};
+  if ((free & (free - 1)) == 0) next_word(cursor, mobility);
   return true;
 }
 

@@ -23,7 +23,7 @@ using spec::LockKind;
 struct LaneLocks {
   StripedLock blocks;
   StripedLock rmp;
-  SpinLock frames;
+  alignas(kNoSharingBytes) SpinLock frames;
 };
 
 struct alignas(kNoSharingBytes) Lane {

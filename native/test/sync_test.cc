@@ -156,7 +156,7 @@ TEST(frame_reserve_hands_out_and_gives_back) {
   const uint64_t used = frames.used().value;
 
   FrameReserve reserve;
-  reserve.take_at_once(3);
+  reserve.take_at_once(3, 3);
   CHECK(!reserve.take_page(Mobility::kUnmovable, pfn));
   std::vector<bool> seen(kBlocks * kBlockPages);
   uint64_t handed_out = 0;
@@ -187,6 +187,43 @@ TEST(frame_reserve_hands_out_and_gives_back) {
   CHECK(!reserve.take_huge_page(kOrder2m, pfn));
 }
 
+// Blocks out of several runs of 64, of which some are in use: each once, ascending, and the rest is given back.
+TEST(frame_reserve_takes_blocks_of_many_runs) {
+  constexpr uint64_t kBlocks = 640;
+  Frames frames(Pages{kBlocks * kBlockPages}, Pages{0});
+  Pool pool(0, kOrder2m);
+  std::vector<bool> taken(kBlocks);
+  Pfn pfn;
+  for (uint64_t block = 0; block < kBlocks; block += block % 128 == 60 ? 68 : 5) {
+    frames.take_exactly(Pfn::of_block(block), Mobility::kUnmovable);
+    taken[block] = true;
+  }
+  const uint64_t used = frames.used().value;
+  for (const uint32_t at_once : {1U, 63U, 64U, 65U, 200U, FrameReserve::kMostAtOnce}) {
+    FrameReserve reserve;
+    reserve.take_at_once(at_once, 1);
+    std::vector<bool> seen = taken;
+    uint64_t handed_out = 0;
+    uint64_t last = 0;
+    while (handed_out < 300) {
+      if (!reserve.take_block(Mobility::kUnmovable, pfn)) {
+        if (!reserve.fetch_blocks(frames, Mobility::kUnmovable)) break;
+        continue;
+      }
+      CHECK(!seen[pfn.block()] && (handed_out == 0 || pfn.value > last));
+      seen[pfn.block()] = true;
+      last = pfn.value;
+      ++handed_out;
+    }
+    CHECK(handed_out == 300 || frames.next_free_block(0) == BitTree::kNone);
+    CHECK(frames.used().value - used <= (handed_out + at_once) * kBlockPages);
+    reserve.give_back(frames, pool);
+    CHECK_EQ(frames.used().value, used + handed_out * kBlockPages);
+    for (uint64_t block = 0; block < kBlocks; ++block) {
+      if (seen[block] && !taken[block]) frames.give_block(Pfn::of_block(block), Mobility::kUnmovable);
+    }
+  }
+}
 TEST(frame_reserve_takes_the_other_class_last) {
   Frames frames(Pages{4 * kBlockPages}, Pages{0});
   Pfn pfn;
