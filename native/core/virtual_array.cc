@@ -12,8 +12,9 @@ namespace {
 constexpr size_t kMachinePage = 4096;
 constexpr size_t kHugePage = size_t{2} << 20;
 constexpr size_t kCacheLine = 64;
-// Fewer at once cost more calls than they save memory.
-constexpr size_t kLeastGranules = 4;
+// At the beginning of an array, and behind what is in use: fewer at once cost more in calls than they save in memory.
+constexpr size_t kFewGranules = 4;
+constexpr size_t kSomeGranules = 16;
 constexpr size_t kMostGranules = kHugePage / ArrayMapping::kGranuleBytes;
 // Behind as much as this in use an array takes huge pages: what they waste is then at most half, and never more than
 // one huge page.
@@ -109,7 +110,8 @@ void ArrayMapping::make_resident(size_t size) {
     madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
     populate(granule, begin, end);
   } else {
-    const size_t wanted = before == 0 ? 1 : std::clamp(before / 8, kLeastGranules, kMostGranules);
+    const size_t more = std::clamp(before / 8, kSomeGranules, kMostGranules);
+    const size_t wanted = before != 0 ? more : granule == 0 ? kFewGranules : 1;
     populate(granule, begin, round_up(address(granule + wanted), kMachinePage));
   }
 }

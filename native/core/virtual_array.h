@@ -2,7 +2,8 @@
 // can follow what is possible (a 4 TiB guest, a file of 2^53 bytes) while memory follows what is used.
 //
 // An owner that is about to write an element may say so before it reads it (expect): the pages are then made resident
-// in one call, and with them, where those before are in use, an eighth as many behind (by huge pages from 4 MiB on).
+// in one call, and with them, where those before are in use, an eighth as many behind, 64 KiB at least (by huge pages
+// from 4 MiB on).
 // That saves the page faults: two a page where it is read first, the second of which interrupts every other processor
 // that runs a thread of this process. It changes no value.
 //
