@@ -34,6 +34,22 @@ const spread = ({ median_ns, least_ns, most_ns }: Result) =>
   [median_ns, least_ns, most_ns].map((ns) => duration(ns as number));
 
 const SECTIONS: Readonly<Record<string, Section>> = {
+  // First: a process takes longer to start from one that has grown.
+  replay: {
+    title: 'replay: a whole process',
+    columns: ['ops/s', 'all of it', 'start', 'engine', 'ops'],
+    run: (wanted) => only('replay', wanted, async () => (await runReplay()).map((result) => ({ ...result }))),
+    line: (result) => {
+      const replay = result as unknown as ReplayResult;
+      return [
+        `${(replay.ops_per_second / 1e6).toFixed(1)} M`,
+        duration(replay.process_ns),
+        duration(replay.node_start_ns + replay.command_start_ns),
+        duration(replay.engine_ns),
+        String(replay.operations),
+      ];
+    },
+  },
   pairs: {
     title: 'native and reference, same records, same counters; native structures in JS',
     columns: ['native', 'reference', 'ratio', 'in JS', 'ops'],
@@ -67,21 +83,6 @@ const SECTIONS: Readonly<Record<string, Section>> = {
       duration(least_ns as number),
       `${(ratio as number).toFixed(1)}x`,
     ],
-  },
-  replay: {
-    title: 'replay: a whole process',
-    columns: ['ops/s', 'all of it', 'start', 'engine', 'ops'],
-    run: (wanted) => only('replay', wanted, async () => (await runReplay()).map((result) => ({ ...result }))),
-    line: (result) => {
-      const replay = result as unknown as ReplayResult;
-      return [
-        `${(replay.ops_per_second / 1e6).toFixed(1)} M`,
-        duration(replay.process_ns),
-        duration(replay.node_start_ns + replay.command_start_ns),
-        duration(replay.engine_ns),
-        String(replay.operations),
-      ];
-    },
   },
   core: {
     title: 'core: C++ alone',
