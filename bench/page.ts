@@ -83,7 +83,9 @@ ${yardsticks(f)}
 ## From 16 GiB to 4 TiB
 
 The same ops on guests of six sizes, arch snp by 2M, arch none by 4K (2^20 pages, in order from the middle of the guest, or spread over
-all of it). In order nothing that an op looks at grows with the guest; what differs is first touch and where the machine puts it. At random it is bounded by the misses: a block word,
+all of it). In order nothing that an op looks at grows with the guest; what differs is first touch: a table of 2 MiB to 64 MiB (a word of
+8 bytes a block: guests from 512 GiB to 16 TiB) becomes resident by huge pages of the machine, a smaller one by single pages, each of which costs the kernel about
+as much as forty faults cost the engine. At random it is bounded by the misses: a block word,
 a line or an RMP word, each a line of the cache that is not there, and beyond some size the translation of its address
 with it; nothing is searched that grows with the guest but trees of 64 ways. Memory of the machine: ${bytes(machine.memory_bytes)}.
 

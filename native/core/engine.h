@@ -178,6 +178,7 @@ class Engine {
   uint32_t part_of_lane(uint64_t all, uint32_t most) const;
   uint64_t run_share(Lane& lane, const Epoch& epoch, uint64_t& ran);
   uint64_t run_beside(Epoch& epoch);
+  void gather();
   uint64_t run_alone(const spec::OpRecord* ops, uint64_t first, uint64_t end, Outcome* outcomes);
   ShardedLock* exclusive_lock(const spec::OpRecord& op);
   void settle();

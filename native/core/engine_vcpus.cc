@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/engine.h"
+#include "core/fault_locks.h"
 #include "core/lookahead.h"
 #include "core/quantity.h"
 
@@ -204,6 +205,18 @@ uint64_t Engine::run_share(Lane& lane, const Epoch& epoch, uint64_t& ran) {
   return epoch.end;
 }
 
+// No lane runs any more: what they counted is the engine's.
+void Engine::gather() {
+  page_lines_.share(false);
+  rmp_.share(false);
+  for (auto& lane : vcpus_->lanes) {
+    lane->tell_reserved();
+    pool_.taken(std::exchange(lane->reserved_total, 0));
+    arena_.became_resident(std::exchange(lane->written_pages, 0));
+    lane_.absorb(*lane);
+  }
+}
+
 // Runs the lanes over the epoch, whose end is known then, and then, alone and in order, what a lane stalled at and what
 // it had left. Returns ops run.
 uint64_t Engine::run_beside(Epoch& epoch) {
@@ -224,14 +237,18 @@ uint64_t Engine::run_beside(Epoch& epoch) {
   rmp_.share(true);
   auto work = [&](uint32_t member) {
     Lane& lane = *vcpus.lanes[member];
+    const ReleasedBlock released{lane};
     // A copy: what is here lies on the stack that member 0 writes to at every call.
     const Epoch mine = epoch;
     results[member].stopped_at = run_share(lane, mine, results[member].ran);
-    lane.release_block();
   };
-  vcpus.team.run(work);
-  page_lines_.share(false);
-  rmp_.share(false);
+  try {
+    vcpus.team.run(work);
+  } catch (...) {
+    gather();
+    throw;
+  }
+  gather();
 
   uint64_t ran = 0;
   uint64_t rest = epoch.end;
@@ -253,14 +270,9 @@ uint64_t Engine::run_beside(Epoch& epoch) {
     while (!ended && found < epoch.end && small(epoch.ops[found])) ++found;
     epoch.end = found;
   }
-  for (size_t i = 0; i < results.size(); ++i) {
-    Lane& lane = *vcpus.lanes[i];
-    lane.tell_reserved();
-    pool_.taken(std::exchange(lane.reserved_total, 0));
-    arena_.became_resident(std::exchange(lane.written_pages, 0));
-    lane_.absorb(lane);
-    ran += results[i].ran;
-    rest = std::min(rest, results[i].stopped_at);
+  for (const Result& result : results) {
+    ran += result.ran;
+    rest = std::min(rest, result.stopped_at);
   }
   if (knobs_.metadata != spec::Metadata::kStructPage) note_metadata();
   ++figures_.epochs;
@@ -369,8 +381,7 @@ uint64_t Engine::run_on_vcpus(const spec::OpRecord* ops, uint64_t count_of_ops, 
     ~Ended() {
       engine.lane_.abort = nullptr;
       engine.lane_.stop = Lane::Stop::kNo;
-      engine.page_lines_.share(false);
-      engine.rmp_.share(false);
+      engine.settle();
     }
   } const ended{*this};
   lane_.abort = &control.abort;
@@ -402,9 +413,6 @@ uint64_t Engine::run_on_vcpus(const spec::OpRecord* ops, uint64_t count_of_ops, 
     at = end;
     control.done.store(ran, std::memory_order_relaxed);
   }
-  settle();
-  lane_.abort = nullptr;
-  lane_.stop = Lane::Stop::kNo;
   figures_.wall_ns += static_cast<uint64_t>(
       std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - begin).count());
   return ran;

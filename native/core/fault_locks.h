@@ -46,6 +46,12 @@ class BlockLock {
   Lane& lane_;
 };
 
+// At the end of a lane's share, however it ends.
+struct ReleasedBlock {
+  Lane& lane;
+  ~ReleasedBlock() { lane.release_block(); }
+};
+
 class SchemeLock {
  public:
   // `lock` is nullptr where the scheme takes none, or nobody runs beside this lane.

@@ -3,6 +3,8 @@
 #include <pthread.h>
 #include <sched.h>
 
+#include <utility>
+
 namespace gmem {
 
 namespace {
@@ -76,13 +78,23 @@ void Team::finish() {
        left = at_work_.load(std::memory_order_acquire)) {
     at_work_.wait(left, std::memory_order_acquire);
   }
+  if (failed_.exchange(false, std::memory_order_relaxed)) [[unlikely]]
+    std::rethrow_exception(std::exchange(failure_, nullptr));
+}
+
+void Team::attempt(uint32_t member) {
+  try {
+    call_(context_, member);
+  } catch (...) {
+    if (!failed_.exchange(true, std::memory_order_relaxed)) failure_ = std::current_exception();
+  }
 }
 
 void Team::serve(uint32_t member) {
   for (uint32_t seen = 0;; ++seen) {
     await_change(piece_, seen, looks_);
     if (call_ == nullptr) return;
-    call_(context_, member);
+    attempt(member);
     if (at_work_.fetch_sub(1, std::memory_order_acq_rel) == 1) at_work_.notify_one();
   }
 }

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <exception>
 #include <thread>
 #include <vector>
 
@@ -23,11 +24,12 @@ class Team {
 
   uint32_t size() const { return static_cast<uint32_t>(threads_.size()) + 1; }
 
-  // Calls work(member) for every member at the same time; returns when all calls have. One caller at a time.
+  // Calls work(member) for every member at the same time; returns when all calls have. One caller at a time. Throws
+  // what a call threw, one of them, once all have ended.
   template <class Work>
   void run(Work& work) {
     begin([](void* context, uint32_t member) { (*static_cast<Work*>(context))(member); }, &work);
-    work(0);
+    attempt(0);
     finish();
   }
 
@@ -37,6 +39,8 @@ class Team {
   void begin(Call call, void* context);
   void finish();
   void serve(uint32_t member);
+  // The call of one member. What it throws is kept for the caller.
+  void attempt(uint32_t member);
   void dismiss();
   // Members keep off the processor of the caller, where there are enough others that it may use: a system wakes a
   // thread where the one that wakes it runs, and takes milliseconds to see that another processor is idle.
@@ -47,6 +51,8 @@ class Team {
   int apart_from_ = -1;  // the processor of the caller when it was last looked at
   Call call_ = nullptr;  // nullptr in a new piece: go home
   void* context_ = nullptr;
+  std::atomic<bool> failed_{false};  // whoever sets it writes failure_
+  std::exception_ptr failure_;
   alignas(kNoSharingBytes) std::atomic<uint32_t> piece_{0};
   alignas(kNoSharingBytes) std::atomic<uint32_t> at_work_{0};
 };

@@ -111,6 +111,27 @@ TEST(team_keeps_off_the_callers_processor) {
   }
 }
 
+// Whoever throws: the others finish, and the caller is told of one.
+TEST(team_throws_what_a_member_threw) {
+  Team team(kMembers);
+  for (uint32_t throwing = 0; throwing < (1U << kMembers); ++throwing) {
+    uint64_t calls[kMembers] = {};
+    auto work = [&](uint32_t member) {
+      ++calls[member];
+      if ((throwing >> member & 1) != 0) throw static_cast<int>(member);
+    };
+    int thrown = -1;
+    try {
+      team.run(work);
+    } catch (const int member) {
+      thrown = member;
+    }
+    CHECK_EQ(thrown >= 0, throwing != 0);
+    CHECK(thrown < 0 || (throwing >> thrown & 1) != 0);
+    for (const uint64_t of : calls) CHECK_EQ(of, uint64_t{1});
+  }
+}
+
 TEST(team_wakes_after_sleep) {
   Team team(2);
   uint64_t calls[2] = {};
