@@ -55,7 +55,7 @@ export function performancePage(document: BenchDocument): string {
 
 <!-- Written by npm run bench -- --write-docs, from ${JSON_FILE}: node tools/performance-doc.mjs --write -->
 
-Every figure here but that of the last paragraph is of one run: ${date.slice(0, 16).replace('T', ' ')} UTC, ${seconds} s, ${machine.cpu}, ${machine.cores} CPUs,
+Every figure here that is not said to be from elsewhere, but for that of the last paragraph, is of one run: ${date.slice(0, 16).replace('T', ' ')} UTC, ${seconds} s, ${machine.cpu}, ${machine.cores} CPUs,
 ${bytes(machine.memory_bytes)}, ${machine.kernel}, Node ${machine.node}, THP ${machine.transparent_hugepages}, scans by \`${machine.simd}\`, load
 average ${machine.load} when it began. Medians; all of them, with the least and the most, are in [${JSON_FILE}](${JSON_FILE}).
 Times are this machine's and drift; ratios of one run travel. \`npm run bench\` repeats it, \`npm run bench -- NAME\` a part of it.
@@ -82,9 +82,9 @@ ${yardsticks(f)}
 
 ## From 16 GiB to 4 TiB
 
-The same ops on guests of six sizes, arch snp by 2M, arch none by 4K (2^20 pages, in order from the middle of the guest, or spread over
-all of it). In order nothing that an op looks at grows with the guest; what differs is first touch: a table of 2 MiB to 64 MiB (a word of
-8 bytes a block: guests from 512 GiB to 16 TiB) becomes resident by huge pages of the machine, a smaller one by single pages, each of which costs the kernel about
+The same ops (\`fault\`, one a folio) on guests of six sizes, arch snp by 2M, arch none by 4K (2^20 pages, in order from the middle of the guest, or spread over
+all of it). In order nothing that an op looks at grows with the guest; what differs is first touch: a table of 1 MiB and more (a word of
+8 bytes a block: guests from 256 GiB on) becomes resident by huge pages of the machine, a smaller one by single pages, each of which costs the kernel about
 as much as forty faults cost the engine. At random it is bounded by the misses: a block word,
 a line or an RMP word, each a line of the cache that is not there, and beyond some size the translation of its address
 with it; nothing is searched that grows with the guest but trees of 64 ways. Memory of the machine: ${bytes(machine.memory_bytes)}.

@@ -10,10 +10,10 @@ export const REASONS: Readonly<Record<string, string>> = {
   'count of prepared pages, 512 GiB uniform':
     'reading 2 MiB of block words is the price: a bare sum of them, in the same run, takes as long. Less needs a count a GiB kept by the faults, an atomic a fault where they run on threads',
   'two vCPU threads on disjoint ranges, 2M: of one':
-    'two parts. What faults write first (two tables of 2 MiB here) is made resident by one thread before the lanes run; without it, after a punch, the ratio is the one beside. The rest are instructions: a lane looks past the ops of the other, and takes its frames from a reserve and its block under a lock. Two engines that share nothing, each with a thread, are in the JSON',
+    'two parts. What faults write first (two tables of a word a block) is made resident by one thread before the lanes run; without it, after a punch, the ratio is the one beside. The rest are instructions: a lane looks past the ops of the other, and takes its frames from a reserve and its block under a lock. Two engines that share nothing, each with a thread, are in the JSON',
   'two vCPU threads on disjoint ranges, 4K: of one':
     'two engines that share nothing, each with a thread, are in the JSON: what the machine itself gives two threads',
   'refault of a mapped page: hot':
-    'about 206 instructions an op from the record to the outcome, and no miss among them: so many take this long here',
-  'fault of a 4K page: in order': 'instructions, as the refault: no miss among them once its line is open',
+    'instructions from the record to the outcome (some 200 when they were counted): nothing waits for memory',
+  'fault of a 4K page: in order': 'instructions, as the refault (some 390 when they were counted)',
 };

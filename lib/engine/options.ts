@@ -75,7 +75,7 @@ export function resolveOptions(options: EngineOptions): ResolvedOptions {
   if (given.memory === undefined) throw argumentError('memory: missing, accepted: bytes, or text like "8GiB"');
   const memory = toBytes('memory', given.memory);
   if (memory < BLOCK_BYTES || memory > MAX_MEMORY_BYTES) {
-    const range = `${formatBytes(BLOCK_BYTES)} to ${formatBytes(MAX_MEMORY_BYTES)}`;
+    const range = `${formatBytes(BLOCK_BYTES)} to just under ${formatBytes(MAX_MEMORY_BYTES + BLOCK_BYTES)}`;
     throw argumentError(`memory: ${formatBytes(memory)} is not accepted, accepted: ${range}`);
   }
   const limit = toBytes('residentLimit', given.residentLimit ?? Math.floor(process.availableMemory() / 2));

@@ -183,11 +183,12 @@ class Engine {
   ShardedLock* exclusive_lock(const spec::OpRecord& op);
   void settle();
   void muster(uint32_t threads);
-  void expect_faults();
+  void expect_faults(uint64_t count_of_ops);
 
   // Sections 2 and 4: objects.
   Errno op_create(const spec::OpRecord& op);
   Errno op_bind(const spec::OpRecord& op);
+  Growth growth_of(Pages size) const;
   Errno op_close(uint32_t gmem);
   Errno op_destroy(uint32_t vm);
   bool delete_slot(Vm& vm, uint32_t number);
@@ -533,6 +534,7 @@ class Engine {
   std::unordered_map<uint64_t, std::unique_ptr<File>> files_;  // by serial
   std::unordered_map<uint32_t, uint64_t> last_closed_;         // gmem id -> serial
   uint64_t next_serial_ = 1;
+  uint64_t blocks_by_huge_pages_ = 0;  // of files whose words become resident so (growth_of)
 
   uint64_t retained_pages_ = 0;
   DeferredMerges deferred_;

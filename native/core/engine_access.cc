@@ -47,7 +47,13 @@ Engine::Errno Engine::op_touch(Lane& lane, const spec::OpRecord& op, Outcome& ou
     const Gfn gfn{static_cast<uint64_t>(number)};
     Slot* slot = lane.slot_at(*vm, gfn);
     if (slot != nullptr) block.hold(*slot->file, lock_range(slot->index_of(gfn)));
-    if (slot != nullptr && slot->file->pages.leaf_order(slot->index_of(gfn)) >= 0) continue;
+    if (slot != nullptr) {
+      const Index index = slot->index_of(gfn);
+      const int leaf = slot->file->pages.leaf_order(index);
+      // A leaf of 2M and more has the rest of the block.
+      if (leaf >= static_cast<int>(kOrder2m)) number += kBlockPages - 1 - index.in_block();
+      if (leaf >= 0) continue;
+    }
     Mapping mapping;
     const Errno error = fault(lane, *vm, slot, gfn, is_private(*vm, slot, gfn), true, mapping);
     if (error == spec::kOk && mapping.exit == spec::Exit::kNone) continue;

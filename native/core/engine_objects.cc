@@ -38,7 +38,7 @@ Engine::Errno Engine::op_create(const spec::OpRecord& op) {
   try {
     const uint64_t serial = next_serial_;
     auto file = std::make_unique<File>(page_lines_, op.gmem, serial, op.vm, pages, (flags & spec::kCreateFlagMmap) != 0,
-                                       init_shared, initially_private_ && !init_shared);
+                                       init_shared, initially_private_ && !init_shared, growth_of(pages));
     if (in_place_) file->changed_kinds = std::make_unique<ShareMap>(flag_lines_, file->all());
     if (!in_place_ && knobs_.punch != spec::Punch::kSplit) {
       file->retained = std::make_unique<ShareMap>(flag_lines_, file->all());
@@ -52,6 +52,7 @@ Engine::Errno Engine::op_create(const spec::OpRecord& op) {
       file->shared_groups = (pages.value + 63) / 64;
       shared_groups_ += file->shared_groups;
     }
+    if (file->by_huge_pages) blocks_by_huge_pages_ += file->pages.blocks();
     files_by_id_[op.gmem] = file.get();
     files_.emplace(serial, std::move(file));
   } catch (const std::bad_alloc&) {
@@ -156,9 +157,19 @@ bool Engine::delete_slot(Vm& vm, uint32_t number) {
   return true;
 }
 
+// Files that the host could fill become resident by huge pages, together no more than it has room for, and no more than
+// 16 TiB; a file beyond is sparse, and pays for what is used of it.
+Growth Engine::growth_of(Pages size) const {
+  constexpr uint64_t kMostBlocks = uint64_t{1} << 23;
+  const uint64_t most = std::min(host_total_.value >> kBlockShift, kMostBlocks);
+  const uint64_t blocks = size.value >> kBlockShift;
+  return blocks <= most - std::min(most, blocks_by_huge_pages_) ? Growth::kByHugePages : Growth::kWithUse;
+}
+
 // REQUIRES: a file that nothing refers to has no copies.
 void Engine::drop_file_if_unused(File& file) {
   if (file.open || !file.bindings.empty()) return;
+  if (file.by_huge_pages) blocks_by_huge_pages_ -= file.pages.blocks();
   buried_split_blocks_ += file.split_blocks;
   buried_merged_blocks_ += file.merged_blocks;
   buried_split_regions_ += file.split_regions;

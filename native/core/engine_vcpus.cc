@@ -23,8 +23,6 @@ constexpr uint64_t kMostBeside = uint64_t{1} << 16;
 constexpr uint64_t kAloneAtOnce = 1024;
 // Shorter ones are looked through: there is something scarce that ends them.
 constexpr uint64_t kLeastOpen = 4096;
-// 16 TiB: what is made for faults to come is bounded whatever number of files there is.
-constexpr uint64_t kMostExpectedBlocks = uint64_t{1} << 23;
 constexpr uint64_t kUnlimited = ~uint64_t{0};
 
 constexpr uint64_t bit_of(OpKind kind) { return uint64_t{1} << static_cast<uint32_t>(kind); }
@@ -352,20 +350,24 @@ void Engine::muster(uint32_t threads) {
   vcpus_ = std::make_unique<Vcpus>(threads);
   const uint32_t huge_pages = part_of_lane(pool_.size(), FrameReserve::kMostHugePagesAtOnce);
   for (auto& lane : vcpus_->lanes) lane->reserve.take_at_once(reserve_at_once(), huge_pages);
+  for (auto& [serial, file] : files_) file->scheme_lock = nullptr;
   for (uint32_t vm = 0; vm < vms_.size(); ++vm) vm_record(vm).mmu_lock.reset();
-  for (auto& [serial, file] : files_) make_scheme_lock(*file);
+  try {
+    for (auto& [serial, file] : files_) make_scheme_lock(*file);
+  } catch (...) {
+    vcpus_.reset();
+    throw;
+  }
 }
 
-// Makes what faults all over the files will write first resident, where that is done by huge pages: by one thread, in
-// the time another would wait for it anyway.
-void Engine::expect_faults() {
-  uint64_t blocks = 0;
+// Before so many ops: makes what faults all over the files will write first resident, where that is done by huge pages.
+// By one thread, in the time another would wait for it anyway. Not where the ops are few beside what they could write.
+void Engine::expect_faults(uint64_t count_of_ops) {
+  if (count_of_ops < blocks_by_huge_pages_ / 8 || count_of_ops == 0) return;
   for (auto& [serial, file] : files_) {
-    if (file->pages.blocks() > kMostExpectedBlocks - blocks) break;
-    file->pages.expect_all();
-    blocks += file->pages.blocks();
+    if (file->by_huge_pages) file->pages.expect_all();
   }
-  if (snp_) rmp_.expect_blocks(blocks);
+  if (snp_) rmp_.expect_blocks(blocks_by_huge_pages_);
 }
 
 uint64_t Engine::run_on_vcpus(const spec::OpRecord* ops, uint64_t count_of_ops, Outcome* outcomes, uint32_t threads,
@@ -373,7 +375,7 @@ uint64_t Engine::run_on_vcpus(const spec::OpRecord* ops, uint64_t count_of_ops, 
   const auto begin = std::chrono::steady_clock::now();
   if (threads > 1) {
     muster(threads);
-    expect_faults();
+    expect_faults(count_of_ops);
   }
   // Also where an op throws: what runs next is alone, and nobody ends it any more.
   struct Ended {

@@ -5,6 +5,7 @@
 // given back, and belongs to no file.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -18,8 +19,10 @@ namespace gmem {
 
 class FrameReserve {
  public:
-  // Most whole blocks taken at once. Many: a refill takes half a dozen cache lines away from whoever refilled last, and
-  // what that costs differs much between machines.
+  // Whole blocks taken at once: few at first, then twice as many with every refill, until they are given back. A refill
+  // takes half a dozen cache lines away from whoever refilled last, and what that costs differs much between machines;
+  // to take and give back what is not needed costs as well.
+  static constexpr uint32_t kFewAtOnce = 64;
   static constexpr uint32_t kMostAtOnce = 1024;
   static constexpr uint32_t kMostHugePagesAtOnce = 64;
   // Most blocks that a reserve keeps from others: whole ones, and one broken for frames, of either mobility.
@@ -52,7 +55,9 @@ class FrameReserve {
     return true;
   }
   bool fetch_blocks(Frames& frames, Mobility mobility) {
-    return whole_[at(mobility)].fetch(at_once_, [&](uint32_t most, uint64_t& group, uint64_t& units) {
+    const uint32_t wanted = std::min(at_once_, now_);
+    now_ = std::min(2 * now_, kMostAtOnce);
+    return whole_[at(mobility)].fetch(wanted, [&](uint32_t most, uint64_t& group, uint64_t& units) {
       return frames.take_blocks(mobility, most, group, units);
     });
   }
@@ -75,6 +80,7 @@ class FrameReserve {
       for (Pfn first; whole_[at(mobility)].take(kBlockShift, first);) frames.give_block(first, mobility);
     }
     for (Pfn first; huge_.take(pool.order(), first);) pool.give(first);
+    now_ = kFewAtOnce;
   }
 
  private:
@@ -134,6 +140,7 @@ class FrameReserve {
   }
 
   uint32_t at_once_ = kMostAtOnce;
+  uint32_t now_ = kFewAtOnce;  // of those, at the next refill
   uint32_t huge_pages_at_once_ = kMostHugePagesAtOnce;
   PartBlock parts_[2];
   Units whole_[2];

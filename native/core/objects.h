@@ -22,7 +22,7 @@ struct Slot;
 
 struct File {
   File(PageLines& lines, uint32_t file_id, uint64_t file_serial, uint32_t file_vm, Pages file_size, bool file_mmap,
-       bool file_init_shared, bool file_initially_private)
+       bool file_init_shared, bool file_initially_private, Growth growth)
       : id(file_id),
         serial(file_serial),
         vm(file_vm),
@@ -30,7 +30,8 @@ struct File {
         mmap(file_mmap),
         init_shared(file_init_shared),
         initially_private(file_initially_private),
-        pages(lines, file_size) {}
+        by_huge_pages(growth == Growth::kByHugePages),
+        pages(lines, file_size, growth) {}
 
   const uint32_t id;
   const uint64_t serial;
@@ -39,6 +40,7 @@ struct File {
   const bool mmap;               // shared accesses are served from the file itself
   const bool init_shared;        // pages of the file start shared, so that the host mapping may use them
   const bool initially_private;  // in place: kind of an index that was never converted
+  const bool by_huge_pages;      // how the words of its pages become resident
   bool open = true;
   PageMap pages;                               // gmem pages, and the leaves of every access to an index
   std::unique_ptr<PageMap> copies;             // shared copies: memory of the VMM outside gmem

@@ -21,9 +21,9 @@ class PageMap {
   using Held = BlockWord::Held;
 
   // Throws std::bad_alloc when the address space does not allow a file of this size.
-  PageMap(PageLines& lines, Pages size)
+  PageMap(PageLines& lines, Pages size, Growth growth = Growth::kWithUse)
       : lines_(&lines),
-        words_((size.value + kBlockPages - 1) / kBlockPages, Growth::kByHugePages),
+        words_((size.value + kBlockPages - 1) / kBlockPages, growth),
         regions_((size.value + kRegionPages - 1) / kRegionPages),
         touched_regions_(regions_.capacity()) {}
 

@@ -28,6 +28,8 @@ void await_change(const std::atomic<uint32_t>& value, uint32_t old, int looks) {
 }  // namespace
 
 Team::Team(uint32_t size) : looks_(looks_of(size)) {
+  // Of more processors than a mask has room for nothing is known: members then run anywhere.
+  if (sched_getaffinity(0, sizeof allowed_, &allowed_) != 0) CPU_ZERO(&allowed_);
   threads_.reserve(size);
   try {
     for (uint32_t member = 1; member < size; ++member) threads_.emplace_back([this, member] { serve(member); });
@@ -50,10 +52,10 @@ void Team::keep_apart() {
   const int here = sched_getcpu();
   if (here == apart_from_ || here < 0) return;
   apart_from_ = here;
-  cpu_set_t allowed;
-  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
-  if (CPU_COUNT(&allowed) > static_cast<int>(threads_.size())) CPU_CLR(here, &allowed);
-  for (std::thread& thread : threads_) pthread_setaffinity_np(thread.native_handle(), sizeof allowed, &allowed);
+  cpu_set_t others = allowed_;
+  CPU_CLR(here, &others);
+  if (CPU_COUNT(&others) < static_cast<int>(threads_.size())) return;
+  for (std::thread& thread : threads_) pthread_setaffinity_np(thread.native_handle(), sizeof others, &others);
 }
 
 void Team::begin(Call call, void* context) {

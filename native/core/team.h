@@ -4,6 +4,8 @@
 // Always: outside of run() no member works.
 #pragma once
 
+#include <sched.h>
+
 #include <atomic>
 #include <cstdint>
 #include <exception>
@@ -42,12 +44,14 @@ class Team {
   // The call of one member. What it throws is kept for the caller.
   void attempt(uint32_t member);
   void dismiss();
-  // Members keep off the processor of the caller, where there are enough others that it may use: a system wakes a
-  // thread where the one that wakes it runs, and takes milliseconds to see that another processor is idle.
+  // Members keep off the processor of the caller, where there are enough others among those that whoever made the team
+  // might use: a system wakes a thread where the one that wakes it runs, and takes milliseconds to see that another
+  // processor is idle.
   void keep_apart();
 
   const int looks_;  // at a value that is awaited, before sleeping
   std::vector<std::thread> threads_;
+  cpu_set_t allowed_;
   int apart_from_ = -1;  // the processor of the caller when it was last looked at
   Call call_ = nullptr;  // nullptr in a new piece: go home
   void* context_ = nullptr;

@@ -3,7 +3,6 @@
 #include <sys/mman.h>
 
 #include <algorithm>
-#include <cstring>
 
 namespace gmem {
 
@@ -19,12 +18,11 @@ constexpr size_t kMostGranules = kHugePage / ArrayMapping::kGranuleBytes;
 // Behind as much as this in use an array takes huge pages: what they waste is then at most half, and never more than
 // one huge page.
 constexpr size_t kHugeFrom = (size_t{4} << 20) / ArrayMapping::kGranuleBytes;
-// Of a larger array one huge page for each that is touched may be more than a machine has.
-constexpr size_t kMostByHugePages = size_t{64} << 20;
-// A place for the first element: bits of a hash of the mapping's address, as cache lines. Within a page where huge
-// pages are to be filled.
+// Where the first element lies: bits of a hash of the mapping's address, as cache lines. Within a page where huge pages
+// are to be filled, and where an array is small.
 constexpr uint32_t kPlaceBits = 12;
 constexpr uint32_t kPlaceBitsInPage = 6;
+constexpr size_t kSmallBytes = size_t{256} << 10;
 
 #ifdef MADV_POPULATE_WRITE
 constexpr int kPopulateWrite = MADV_POPULATE_WRITE;
@@ -41,43 +39,48 @@ size_t place_of(uintptr_t address, uint32_t bits) {
   return (address / kMachinePage * kGolden >> (64 - bits)) * kCacheLine;
 }
 
+void advise(uintptr_t begin, uintptr_t end, int advice) {
+  if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, advice);
+}
+
 }  // namespace
 
 ArrayMapping ArrayMapping::make(size_t bytes, size_t alignment, Growth growth) {
   ArrayMapping made;
-  const bool pages = alignment >= kMachinePage;
-  made.by_huge_pages = growth == Growth::kByHugePages && bytes >= kHugePage && bytes <= kMostByHugePages;
-  // Pages lie where huge ones can take their place.
-  const size_t unit = pages || made.by_huge_pages ? kHugePage : kMachinePage;
-  const uint32_t place_bits = made.by_huge_pages ? kPlaceBitsInPage : kPlaceBits;
   made.bytes = bytes;
-  const size_t room = unit + round_up(bytes, kMachinePage) + (pages ? 0 : kCacheLine << place_bits);
-  if (room < bytes || room + made.granules() < room) throw std::bad_alloc();
-  made.mapped_bytes = room + made.granules();
-  void* const mapped =
-      mmap(nullptr, made.mapped_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  made.by_huge_pages = growth == Growth::kByHugePages && bytes >= kLeastByHugePages;
+  const bool pages = alignment >= kMachinePage;
+  // Pages lie where huge ones can take their place.
+  const size_t unit = pages || made.by_huge_pages ? kHugePage : std::max(alignment, kCacheLine);
+  const uint32_t place_bits = made.by_huge_pages || bytes < kSmallBytes ? kPlaceBitsInPage : kPlaceBits;
+  const size_t most_place = pages ? 0 : kCacheLine << place_bits;
+  // The table, the way to the first aligned element, and whole pages of the kind that is used.
+  const size_t before = made.granules() + unit + most_place;
+  const size_t room = before + round_up(bytes, made.by_huge_pages ? kHugePage : kMachinePage);
+  if (before < made.granules() || room < bytes || room < before) throw std::bad_alloc();
+  made.mapped_bytes = room;
+  void* const mapped = mmap(nullptr, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (mapped == MAP_FAILED) throw std::bad_alloc();
   made.mapped = static_cast<char*>(mapped);
+  made.resident = reinterpret_cast<uint8_t*>(made.mapped);
   const auto from = reinterpret_cast<uintptr_t>(mapped);
-  made.elements =
-      made.mapped + (round_up(from, unit) - from) + (pages ? 0 : round_down(place_of(from, place_bits), alignment));
-  made.resident = reinterpret_cast<uint8_t*>(made.mapped + room);
-  // Once and for all: to say so later would stop every thread of the process that needs memory. A read before the first
-  // write finds the system's huge page of zeros. Less than half a huge page at the end is none.
-  if (made.by_huge_pages) {
-    madvise(made.mapped + (round_up(from, unit) - from), round_down(bytes + kHugePage / 2, kHugePage), MADV_HUGEPAGE);
-  }
+  const uintptr_t aligned = round_up(from + made.granules(), unit);
+  made.elements = made.mapped + (aligned - from) + (pages ? 0 : round_down(place_of(from, place_bits), alignment));
+  // Once and for all: to say so later would stop every thread of the process that needs memory, and a read before the
+  // first write finds the system's huge page of zeros, not a table of small ones. Less than half a huge page at the end
+  // is none.
+  if (made.by_huge_pages) advise(aligned, aligned + round_down(bytes + kHugePage / 2, kHugePage), MADV_HUGEPAGE);
   return made;
 }
 
 void ArrayMapping::unmap() { munmap(mapped, mapped_bytes); }
 
-// Makes the pages between the two addresses resident, as far as there are elements, and marks the granules that lie
-// between them, and this one.
+// Makes the pages between the two addresses, and no others, resident, as far as there are elements, and marks the
+// granules that lie between them, and this one.
 void ArrayMapping::populate(size_t granule, uintptr_t begin, uintptr_t end) {
   end = std::min(end, round_up(address(0) + bytes, kMachinePage));
   // Refused by kernels before 5.14: page faults then do it.
-  madvise(reinterpret_cast<void*>(begin), end - begin, kPopulateWrite);
+  advise(begin, end, kPopulateWrite);
   const size_t first = begin <= address(0) ? 0 : round_up(begin - address(0), kGranuleBytes) / kGranuleBytes;
   const size_t behind = std::min(granules(), (end - address(0)) / kGranuleBytes);
   const auto mark = [this](size_t at) { std::atomic_ref(resident[at]).store(1, std::memory_order_relaxed); };
@@ -87,9 +90,9 @@ void ArrayMapping::populate(size_t granule, uintptr_t begin, uintptr_t end) {
 
 void ArrayMapping::make_resident(size_t size) {
   if (!by_huge_pages) return;
-  const size_t behind = (size + kGranuleBytes - 1) / kGranuleBytes;
-  for (size_t at = 0; at < behind; ++at) {
-    if (resident[at] == 0) run_ahead(at);
+  const size_t behind = std::min(granules(), round_up(size, kGranuleBytes) / kGranuleBytes);
+  for (; made_resident < behind; ++made_resident) {
+    if (resident[made_resident] == 0) run_ahead(made_resident);
   }
 }
 
@@ -107,7 +110,7 @@ void ArrayMapping::make_resident(size_t size) {
   const uintptr_t begin = round_down(address(granule), kMachinePage);
   if (before >= kHugeFrom) {
     const uintptr_t end = round_up(address(granule + 1), kHugePage);
-    madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+    advise(begin, std::min(end, round_up(address(0) + bytes, kMachinePage)), MADV_HUGEPAGE);
     populate(granule, begin, end);
   } else {
     const size_t more = std::clamp(before / 8, kSomeGranules, kMostGranules);

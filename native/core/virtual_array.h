@@ -24,14 +24,16 @@
 
 namespace gmem {
 
-// How an array becomes resident: with its use, or a huge page at a time where it has room for one (2 MiB to 64 MiB): an
-// array that is mostly filled where it is used at all.
+// How an array becomes resident: with its use, or, if it has at least kLeastByHugePages, a huge page at a time. The
+// latter is for an array that is mostly filled where it is used at all; whoever makes them bounds them, since each may
+// take a huge page for one element, and two mappings of the process.
 enum class Growth : uint8_t { kWithUse, kByHugePages };
 
-// The mapping of an array of `bytes` bytes: where its elements begin, and a byte a kGranuleBytes of them that tells
-// whether they were made resident (atomic: threads share it).
+// The mapping of an array of `bytes` bytes: a byte a kGranuleBytes of elements that tells whether they were made
+// resident (atomic where threads share it), and behind them the elements.
 struct ArrayMapping {
   static constexpr size_t kGranuleBytes = 4096;
+  static constexpr size_t kLeastByHugePages = size_t{1} << 20;
 
   char* mapped = nullptr;
   size_t mapped_bytes = 0;
@@ -39,6 +41,7 @@ struct ArrayMapping {
   uint8_t* resident = nullptr;
   size_t bytes = 0;
   bool by_huge_pages = false;
+  size_t made_resident = 0;  // granules below were, by make_resident
 
   // `alignment` is of an element; pages stay pages. Throws std::bad_alloc when the address space does not allow it.
   static ArrayMapping make(size_t bytes, size_t alignment, Growth growth);
@@ -47,7 +50,7 @@ struct ArrayMapping {
   uintptr_t address(size_t granule) const { return reinterpret_cast<uintptr_t>(elements) + granule * kGranuleBytes; }
   // Makes this granule resident, and those behind it that a walk in order will need next.
   void run_ahead(size_t granule);
-  // Makes the first `size` bytes of a mapping by huge pages resident.
+  // Makes the first `size` bytes resident, if the mapping grows by huge pages. REQUIRES: no other thread is here.
   void make_resident(size_t size);
 
  private:
@@ -99,7 +102,7 @@ class VirtualArray {
       mapping_.run_ahead(granule);
   }
   // The first `count` elements will mostly be written, by several threads: where the array grows by huge pages, those
-  // are made now, by one of them.
+  // are made now, by one of them. REQUIRES: no other thread is here.
   void expect_all(size_t count) {
     if (count != 0) mapping_.make_resident(std::min(count, capacity_) * sizeof(T));
   }

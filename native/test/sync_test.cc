@@ -97,17 +97,23 @@ TEST(team_keeps_off_the_callers_processor) {
   const int before = CPU_COUNT(&allowed);
   for (const uint32_t size : {2U, static_cast<uint32_t>(before) + 1}) {
     Team team(size);
-    std::vector<int> processors(size);
+    std::vector<cpu_set_t> processors(size);
+    std::vector<int> ran_on(size);
     auto work = [&](uint32_t member) {
-      cpu_set_t mine;
-      CHECK_EQ(sched_getaffinity(0, sizeof mine, &mine), 0);
-      processors[member] = CPU_COUNT(&mine);
+      CHECK_EQ(sched_getaffinity(0, sizeof processors[member], &processors[member]), 0);
+      ran_on[member] = sched_getcpu();
     };
     team.run(work);
-    CHECK_EQ(processors[0], before);
+    CHECK(CPU_EQUAL(&processors[0], &allowed));
     // Where there are not enough processors for all, every member may use every one.
     const int others = before > static_cast<int>(size) - 1 ? before - 1 : before;
-    for (uint32_t member = 1; member < size; ++member) CHECK_EQ(processors[member], others);
+    for (uint32_t member = 1; member < size; ++member) {
+      cpu_set_t both;
+      CPU_AND(&both, &processors[member], &allowed);
+      CHECK(CPU_EQUAL(&both, &processors[member]));
+      CHECK_EQ(CPU_COUNT(&processors[member]), others);
+      CHECK(CPU_ISSET(ran_on[member], &processors[member]));
+    }
   }
 }
 
@@ -245,6 +251,7 @@ TEST(frame_reserve_takes_blocks_of_many_runs) {
     }
   }
 }
+
 TEST(frame_reserve_takes_the_other_class_last) {
   Frames frames(Pages{4 * kBlockPages}, Pages{0});
   Pfn pfn;
