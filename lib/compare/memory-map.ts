@@ -5,6 +5,7 @@
 import type { Backend } from '../engine/backend.js';
 import type { OpSource } from '../ops/source.js';
 import { surveyOf } from '../ops/survey.js';
+import { COUNTER_NAMES } from '../spec/counters.js';
 import { NO_PFN, PAGE_BIT, PAGE_VIEW, PAGE_VIEW_WORDS } from '../spec/page-view.js';
 import { PAGE_BYTES } from '../spec/units.js';
 import type { FileMap } from './results.js';
@@ -30,15 +31,26 @@ export type MapCell = keyof typeof MAP_CELLS;
 const MAX_CELLS = 65_536;
 /** Blocks fetched at once: 512 pages of 20 bytes each. */
 const WINDOW_BLOCKS = 64;
+/** Cells whose pages are counted first, since a count of absent ones costs next to nothing. A multiple of the window. */
+const SPAN_CELLS = 4096;
+const PRESENT = { all: PAGE_BIT.present, none: 0, any: 0 } as const;
 
 /** Maps of the files the stream created that are still open, in ascending order of id. */
 export function memoryMaps(backend: Backend, source: OpSource): FileMap[] {
   const maps: FileMap[] = [];
+  const copies = everCopied(backend);
   for (const gmem of createdFiles(source)) {
     const size = backend.fileSize(gmem);
-    if (size > 0) maps.push(fileMap(backend, gmem, size));
+    if (size > 0) maps.push(fileMap(backend, gmem, size, copies));
   }
   return maps;
+}
+
+/** Whether a shared copy was ever made: without one, what is not present in gmem is absent. */
+function everCopied(backend: Backend): boolean {
+  const counters = new Float64Array(COUNTER_NAMES.length);
+  backend.counters(counters);
+  return counters[COUNTER_NAMES.indexOf('shared_copy_pages_peak')] !== 0;
 }
 
 function createdFiles(source: OpSource): number[] {
@@ -50,26 +62,39 @@ function createdFiles(source: OpSource): number[] {
   return [...ids].sort((a, b) => a - b);
 }
 
-function fileMap(backend: Backend, gmem: number, size: number): FileMap {
+function fileMap(backend: Backend, gmem: number, size: number, copies: boolean): FileMap {
   const pages = size / PAGE_BYTES;
   const blocks = Math.ceil(pages / BLOCK_PAGES);
   const perCell = Math.ceil(blocks / MAX_CELLS);
   const window = perCell === 1 ? WINDOW_BLOCKS : 1;
   const view = new Uint32Array(window * BLOCK_PAGES * PAGE_VIEW_WORDS);
-  let cells = '';
-  for (let block = 0; block < blocks; block += window * perCell) {
-    const count = Math.min(window * BLOCK_PAGES, pages - block * BLOCK_PAGES);
-    backend.pageView(gmem, block * BLOCK_PAGES, count, view);
-    for (let page = 0; page < count; page += BLOCK_PAGES) {
-      cells += cellOf(view, page, Math.min(BLOCK_PAGES, count - page));
+  const absent = (block: number, end: number) => {
+    const first = block * BLOCK_PAGES;
+    return !copies && backend.countPages(gmem, first, Math.min(end * BLOCK_PAGES, pages) - first, PRESENT) === 0;
+  };
+  const runs: string[] = [];
+  for (let start = 0; start < blocks; start += SPAN_CELLS * perCell) {
+    const end = Math.min(blocks, start + SPAN_CELLS * perCell);
+    if (absent(start, end)) {
+      runs.push('.'.repeat(Math.ceil((end - start) / perCell)));
+      continue;
     }
+    let run = '';
+    for (let block = start; block < end; block += window * perCell) {
+      const count = Math.min(window * BLOCK_PAGES, pages - block * BLOCK_PAGES);
+      backend.pageView(gmem, block * BLOCK_PAGES, count, view);
+      for (let page = 0; page < count; page += BLOCK_PAGES) {
+        run += cellOf(view, page, Math.min(BLOCK_PAGES, count - page));
+      }
+    }
+    runs.push(run);
   }
   return {
     gmem,
     size_bytes: size,
     cell_bytes: perCell * BLOCK_PAGES * PAGE_BYTES,
     blocks_per_cell: perCell,
-    cells,
+    cells: runs.join(''),
   };
 }
 

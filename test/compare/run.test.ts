@@ -191,6 +191,26 @@ test('the timeline follows the ops times and its gauges match hand-made states',
   assert.equal(run.memory_map?.[0]?.cells, 'mH..');
 });
 
+test('the map of a sparse file shows every block that is used, with and without copies', async () => {
+  const blocks = 100 * 512; // fewer than the cells of a map
+  const used = [0, 77, 4095, 4096, 20_000, blocks - 1];
+  for (const copied of [[], [30_000]]) {
+    const builder = new OpBuilder();
+    builder.push({ op: 'create', gmem: 0, size: blocks * 2 ** 21 });
+    builder.push({ op: 'bind', slot: 0, gpa: 0, size: blocks * 2 ** 21, gmem: 0 });
+    for (const block of used) builder.push({ op: 'touch', gpa: block * 2 ** 21 });
+    for (const block of copied) {
+      builder.push({ op: 'convert', gpa: block * 2 ** 21, size: 2 ** 21, to: 'shared' });
+      builder.push({ op: 'touch', gpa: block * 2 ** 21 });
+    }
+    const run = only(await compare(inputOf(builder.stream), { policies: ['rfc-thp'] }));
+    const cells = Array.from({ length: blocks }, () => '.');
+    for (const block of used) cells[block] = 'H';
+    for (const block of copied) cells[block] = 'c';
+    assert.equal(run.memory_map?.[0]?.cells, cells.join(''));
+  }
+});
+
 test('the timeline has metadata by every way to keep it, and what a punch retained', async () => {
   const builder = new OpBuilder();
   const at = (op: OpInput, t: number): void => {
