@@ -57,7 +57,9 @@ Napi::Value create(const Napi::CallbackInfo& info) {
   try {
     return Napi::Number::New(info.Env(), info.Env().GetInstanceData<Instance>()->sessions.open(options));
   } catch (const std::bad_alloc&) {
-    throw Napi::Error::New(info.Env(), "the address space does not allow a host of this size beside the engines that are open (contents: false takes less)");
+    throw Napi::Error::New(info.Env(),
+                           "the address space does not allow a host of this size beside the engines that are open "
+                           "(contents: false takes less)");
   }
 }
 
