@@ -15,7 +15,7 @@ export const REASONS: Readonly<Record<string, string>> = {
   'count of prepared pages, 512 GiB uniform':
     'reading 2 MiB of block words is the price: a bare sum of them, in the same run, takes as long. Less needs a count a GiB kept by the faults, an atomic a fault where they run on threads',
   'two vCPU threads on disjoint ranges, 2M: of one':
-    'two parts. What faults write first (two tables of a word a block) is made resident by one thread before the lanes run; without it, after a punch, the ratio is the one beside. The rest are instructions: a lane looks past the ops of the other, and takes its frames from a reserve and its block under a lock. Two engines that share nothing, each with a thread, are in the JSON',
+    'explained in part. What faults write first (two tables of a word a block) is made resident by one thread before the lanes run; without it, after a punch, the ratio is the one beside. For the rest: a lane runs about as many instructions a fault as one thread alone (some 470 and 440 when they were counted), two engines that share nothing reach twice one (in the JSON), and larger reserves of frames helped, so it is cache lines that move between the processors; which ones are left was not found',
   'two vCPU threads on disjoint ranges, 4K: of one':
     'two engines that share nothing, each with a thread, are in the JSON: what the machine itself gives two threads',
   'refault of a mapped page: hot':
