@@ -84,7 +84,7 @@ ${yardsticks(f)}
 
 The same ops (\`fault\`, one a folio) on guests of six sizes, arch snp by 2M, arch none by 4K (2^20 pages, in order from the middle of the guest, or spread over
 all of it). In order nothing that an op looks at grows with the guest; what differs is first touch: a table of 1 MiB and more (a word of
-8 bytes a block: guests from 256 GiB on) becomes resident by huge pages of the machine, a smaller one by single pages, each of which costs the kernel about
+4 bytes a block in the file, of 8 in the RMP: from 512 and from 256 GiB on) becomes resident by huge pages of the machine, a smaller one by single pages, each of which costs the kernel about
 as much as forty faults cost the engine. At random it is bounded by the misses: a block word,
 a line or an RMP word, each a line of the cache that is not there, and beyond some size the translation of its address
 with it; nothing is searched that grows with the guest but trees of 64 ways. Memory of the machine: ${bytes(machine.memory_bytes)}.

@@ -1,14 +1,13 @@
-// What a gmem file knows of one 2M block of indexes, in 8 bytes.
+// What a gmem file knows of one 2M block of indexes, in 4 bytes: guests of hundreds of GiB then have their words in the
+// second-level cache.
 //
 // bits 0-1   how the block's pages are held: as its line says (or not at all), as a run of 4K folios, as a 2M folio, as
-// a
-//            piece of a 1G folio; the last three are *runs*: all 512 pages present, contiguous from pfn block (bits
-//            37-63)
+//            a piece of a 1G folio; the last three are *runs*: all 512 pages present, contiguous from a pfn block
 // bit 2      every page of the run is marked (only without a line)
 // bit 3      one 2M leaf covers the block
-// bit 4      there is a detail line; bits 9-36 its number
+// bit 4      there is a detail line
 // bit 5      some page of the block is poisoned
-// bits 6, 7  the block's 2M folio was ever split, was ever merged (kept while the file lives)
+// bits 6-31  the number of the line; without a line, of a run: its pfn block (with one the line keeps that)
 //
 // Always: all_marked and line exclude each other; a 2M leaf and 4K leaves exclude each other. In a line, `present` is
 // used only while the block is not a run. A split of a 2M folio thus changes two bits and touches no line.
@@ -28,71 +27,81 @@ class BlockWord {
   Held held() const { return static_cast<Held>(bits_ & kHeld); }
   bool run() const { return (bits_ & kHeld) != 0; }
   // A folio above 4K holds the block.
-  bool huge() const { return (bits_ & kHeld) >= static_cast<uint64_t>(Held::k2m); }
+  bool huge() const { return (bits_ & kHeld) >= static_cast<uint32_t>(Held::k2m); }
   uint32_t folio_order() const { return held() == Held::k1g ? kOrder1g : held() == Held::k2m ? kOrder2m : kOrder4k; }
   bool all_marked() const { return bits_ & kAllMarked; }
   bool leaf_2m() const { return bits_ & kLeaf2m; }
   bool has_line() const { return bits_ & kHasLine; }
   bool poisoned() const { return bits_ & kPoisoned; }
-  bool ever_split() const { return bits_ & kEverSplit; }
-  bool ever_merged() const { return bits_ & kEverMerged; }
   // A 2M folio under a 2M leaf, without poison.
   bool mapped_2m_folio() const {
-    return (bits_ & (kHeld | kLeaf2m | kPoisoned)) == (static_cast<uint64_t>(Held::k2m) | kLeaf2m);
+    return (bits_ & (kHeld | kLeaf2m | kPoisoned)) == (static_cast<uint32_t>(Held::k2m) | kLeaf2m);
   }
-  // A run from that pfn block, without poison.
-  bool healthy_run_at(uint64_t pfn_block) const {
-    return ((bits_ & (~uint64_t{0} << kPfnShift | kPoisoned)) == pfn_block << kPfnShift) & ((bits_ & kHeld) != 0);
+  // A run from that pfn block, without poison and without a line.
+  bool plain_run_at(uint64_t pfn_block) const {
+    return ((bits_ & (~uint32_t{0} << kLocationShift | kPoisoned | kHasLine)) ==
+            static_cast<uint32_t>(pfn_block) << kLocationShift) &
+           ((bits_ & kHeld) != 0);
   }
   // Neither a larger folio nor a larger leaf, and no poison.
   bool small_folios_only() const { return (bits_ & (kHugeHeld | kLeaf2m | kPoisoned)) == 0; }
   // 4K folios, some perhaps under 4K leaves, without poison.
   bool small_with_line() const { return (bits_ & (kHasLine | kPoisoned | kHugeHeld)) == kHasLine; }
   bool untouched() const { return bits_ == 0; }
-  uint32_t line() const { return static_cast<uint32_t>(bits_ >> kLineShift) & kLineMask; }
-  uint64_t pfn_block() const { return bits_ >> kPfnShift; }
+  // REQUIRES: has_line.
+  uint32_t line() const { return bits_ >> kLocationShift; }
+  // REQUIRES: run, without a line.
+  uint64_t pfn_block() const { return bits_ >> kLocationShift; }
 
+  // REQUIRES: no line.
   void set_run(Held how, uint64_t pfn_block) {
-    bits_ = (bits_ & ~(~uint64_t{0} << kPfnShift | kHeld)) | pfn_block << kPfnShift | static_cast<uint64_t>(how);
+    bits_ = (bits_ & ~(kLocation | kHeld)) | static_cast<uint32_t>(pfn_block) << kLocationShift |
+            static_cast<uint32_t>(how);
   }
-  // Same frames, other folios. REQUIRES: run() before and after.
-  void set_held(Held how) { bits_ = (bits_ & ~kHeld) | static_cast<uint64_t>(how); }
-  void clear_run() { bits_ &= ~(~uint64_t{0} << kPfnShift | kHeld | kAllMarked); }
+  // Same frames, other folios; of a block with a line, whose pfns are there: also from no run to a run and back.
+  void set_held(Held how) { bits_ = (bits_ & ~kHeld) | static_cast<uint32_t>(how); }
+  void clear_run() { bits_ &= has_line() ? ~kHeld : ~(kLocation | kHeld | kAllMarked); }
   void set_all_marked(bool on) { assign(kAllMarked, on); }
   void set_leaf_2m(bool on) { assign(kLeaf2m, on); }
-  void set_line(uint32_t line) { bits_ = (bits_ & ~kLineBits) | uint64_t{line} << kLineShift | kHasLine; }
-  void clear_line() { bits_ &= ~(kLineBits | kHasLine); }
+  // The line takes over what the location said.
+  void set_line(uint32_t line) { bits_ = (bits_ & ~kLocation) | line << kLocationShift | kHasLine; }
+  // The line is gone. `pfn_block` is of the run, if it is one.
+  void clear_line(uint64_t pfn_block) {
+    bits_ = (bits_ & ~(kLocation | kHasLine)) | (run() ? static_cast<uint32_t>(pfn_block) << kLocationShift : 0);
+  }
   void set_poisoned(bool on) { assign(kPoisoned, on); }
-  void set_ever_split() { bits_ |= kEverSplit; }
-  void set_ever_merged() { bits_ |= kEverMerged; }
 
   // What scans over many words look for (simd.h): no run, all pages marked, a line, a line that
-  // says which pages are present. `kLineShift` and `kLineMask` then give its number.
+  // says which pages are present. What is above `kLocationShift` is then its number.
   static constexpr WordPattern no_run() { return {kHeld, 0}; }
   static constexpr WordPattern wholly_marked() { return {kAllMarked, kAllMarked}; }
   static constexpr WordPattern with_line() { return {kHasLine, kHasLine}; }
   static constexpr WordPattern with_pages_in_line() { return {kHasLine | kHeld, kHasLine}; }
-  static constexpr uint32_t kLineShift = 9;
-  static constexpr uint32_t kLineMask = (1U << 28) - 1;
+  static constexpr uint32_t kLocationShift = 6;
+  // Numbers of lines, and of blocks of host memory (128 TiB), are below.
+  static constexpr uint64_t kMostLocations = uint64_t{1} << (32 - kLocationShift);
 
  private:
-  static constexpr uint64_t kHeld = 3;
-  static constexpr uint64_t kHugeHeld = 2;  // set in both forms of held that are huge
-  static constexpr uint64_t kAllMarked = 4;
-  static constexpr uint64_t kLeaf2m = 8;
-  static constexpr uint64_t kHasLine = 16;
-  static constexpr uint64_t kPoisoned = 32;
-  static constexpr uint64_t kEverSplit = 64;
-  static constexpr uint64_t kEverMerged = 128;
-  static constexpr uint64_t kLineBits = uint64_t{kLineMask} << kLineShift;
-  static constexpr uint32_t kPfnShift = 37;
+  static constexpr uint32_t kHeld = 3;
+  static constexpr uint32_t kHugeHeld = 2;  // set in both forms of held that are huge
+  static constexpr uint32_t kAllMarked = 4;
+  static constexpr uint32_t kLeaf2m = 8;
+  static constexpr uint32_t kHasLine = 16;
+  static constexpr uint32_t kPoisoned = 32;
+  static constexpr uint32_t kLocation = ~uint32_t{0} << kLocationShift;
 
-  void assign(uint64_t bit, bool on) { bits_ = on ? bits_ | bit : bits_ & ~bit; }
+  void assign(uint32_t bit, bool on) { bits_ = on ? bits_ | bit : bits_ & ~bit; }
 
-  uint64_t bits_;
+  uint32_t bits_;
 };
 
-static_assert(sizeof(BlockWord) == 8);
+static_assert(sizeof(BlockWord) == 4);
+
+// What is remembered of a block while the file lives: its 2M folio was ever split, was ever merged.
+struct BlockHistory {
+  bool ever_split;
+  bool ever_merged;
+};
 
 // What a gmem file knows of one 1G region of indexes beyond its blocks.
 struct RegionWord {

@@ -56,7 +56,7 @@ Engine::Engine(const EngineOptions& options)
       arena_(host_total_, options.contents, options.resident_limit_bytes, simd_),
       rmp_(snp_ ? host_total_ : Pages{0}),
       // A page and its copy may each need a line, and one more is open while an op works.
-      page_lines_(std::min(kMostLines, 2 * host_total_.value + kBlockPages)),
+      page_lines_(std::min(BlockWord::kMostLocations, 2 * host_total_.value + kBlockPages)),
       vms_(spec::kLimitVm + 1),
       files_by_id_(spec::kLimitGmem + 1, nullptr) {
   set_fresh_paths(true);

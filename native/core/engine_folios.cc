@@ -70,7 +70,7 @@ bool Engine::add_pool_folio(Lane& lane, File& file, Index index) {
   }
   const bool giant = huge_order_ == kOrder1g;
   for (uint64_t i = 0; i < huge_blocks(); ++i) {
-    file.pages.change(first.block() + i).set_run(giant ? BlockWord::Held::k1g : BlockWord::Held::k2m, pfn.block() + i);
+    file.pages.hold_run(first.block() + i, giant ? BlockWord::Held::k1g : BlockWord::Held::k2m, pfn.block() + i);
   }
   lane.count(giant ? Counter::kFoliosAllocated1g : Counter::kFoliosAllocated2m);
   ++lane.unsplit_huge;
@@ -99,7 +99,7 @@ bool Engine::add_pool_folio(Lane& lane, File& file, Index index) {
   }
   if (wants_huge(file, block)) {
     if (take_block(lane, Mobility::kUnmovable, pfn)) {
-      file.pages.change(block).set_run(BlockWord::Held::k2m, pfn.block());
+      file.pages.hold_run(block, BlockWord::Held::k2m, pfn.block());
       lane.count(Counter::kFoliosAllocated2m);
       lane.hold(kBlockPages);
       if (in_place_ && !natural_ && !private_bits(file, block).all()) split_2m(lane, file, block);
@@ -134,7 +134,7 @@ bool Engine::add_pool_folio(Lane& lane, File& file, Index index) {
   Pfn pfn;
   uint32_t pages = 1;
   if (thp && take_block(lane, Mobility::kMovable, pfn)) {
-    copies.change(block).set_run(BlockWord::Held::k2m, pfn.block());
+    copies.hold_run(block, BlockWord::Held::k2m, pfn.block());
     pages = kBlockPages;
   } else if (lane.stop == Lane::Stop::kNo && take_page(lane, Mobility::kMovable, pfn)) {
     copies.lines().insert(copies.open_line(block), index.in_block(), pfn);

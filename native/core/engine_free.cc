@@ -116,7 +116,7 @@ void Engine::zero_pages(File& file, uint64_t block, const Bitmap512& mask, Punch
 // Frees the 2M folio of the block, of buddy memory.
 void Engine::free_folio(File& file, uint64_t block, PunchResult& result) {
   const BlockWord word = file.pages.word(block);
-  const Pfn first = Pfn::of_block(word.pfn_block());
+  const Pfn first = file.pages.first_pfn(block);
   const Run<Index> range{Index::of_block(block), Index::of_block(block + 1)};
   Bitmap512 all;
   all.fill(true);
@@ -194,7 +194,7 @@ bool Engine::drop_copies(File& file, Run<Index> wanted) {
     const BlockWord word = copies.word(block);
     if (word.huge()) {
       if (mask.all()) {
-        release_block(Pfn::of_block(word.pfn_block()), Mobility::kMovable);
+        release_block(copies.first_pfn(block), Mobility::kMovable);
         copies.change(block).clear_run();
         lane_.copy_pages -= kBlockPages;
         continue;

@@ -98,7 +98,7 @@ Engine::Errno Engine::prepare_page(Lane& lane, File& file, const Slot& slot, Ind
 
 // The first fault of a 2M folio. REQUIRES: block_unmarked, and the folio holds the block.
 Engine::Errno Engine::prepare_unmarked_block(Lane& lane, File& file, const Slot& slot, uint64_t block, bool hook) {
-  const Pfn first = Pfn::of_block(file.pages.word(block).pfn_block());
+  const Pfn first = file.pages.first_pfn(block);
   if (arena_.enabled()) arena_.clear_block(first);
   lane.count(Counter::kPagesCleared, kBlockPages);
   if (hook && !prepare_hook(lane, first, kBlockPages, slot.gfn_of(Index::of_block(block)), asid_of(file.vm))) {

@@ -33,13 +33,13 @@ void Engine::split_2m(Lane& lane, File& file, uint64_t block) {
   nothing.fill(false);
   zap_larger_leaf(lane, file.pages, block);
   if (file.pages.word(block).leaf_2m()) zap_block(lane, file, block, nothing);
-  BlockWord& word = file.pages.change(block);
-  if (!word.ever_split()) {
-    word.set_ever_split();
+  BlockHistory& history = file.pages.change_history(block);
+  if (!history.ever_split) {
+    history.ever_split = true;
     lane.add(file.split_blocks);
     lane.count(Counter::kSplitDistinct2m);
   }
-  if (huge_order_ == kOrder2m) take_vmemmap(lane, Pfn::of_block(word.pfn_block()));
+  if (huge_order_ == kOrder2m) take_vmemmap(lane, file.pages.first_pfn(block));
   file.pages.split_block(block);
   lane.count(Counter::kSplits2m);
 }
@@ -114,9 +114,9 @@ bool Engine::region_mergeable(const File& file, uint64_t region) const {
 }
 
 void Engine::merge_2m(File& file, uint64_t block) {
-  BlockWord& word = file.pages.change(block);
-  if (!word.ever_merged()) {
-    word.set_ever_merged();
+  BlockHistory& history = file.pages.change_history(block);
+  if (!history.ever_merged) {
+    history.ever_merged = true;
     ++file.merged_blocks;
     count(Counter::kMergeDistinct2m);
   }

@@ -15,9 +15,11 @@ namespace gmem {
 
 // Lines of all flag maps of an engine.
 struct FlagLines {
-  FlagLines() : bits(kMostLines) {}
-  LineNumbers numbers;
-  VirtualArray<Bitmap512> bits;
+  // 512 TiB of blocks.
+  static constexpr uint64_t kMost = uint64_t{1} << 28;
+
+  LineNumbers numbers{kMost};
+  VirtualArray<Bitmap512> bits{kMost};
 };
 
 template <class Number>

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <new>
 #include <vector>
 
 #include "core/sync.h"
@@ -15,6 +16,10 @@ namespace gmem {
 
 class LineNumbers {
  public:
+  // Numbers are below `most`.
+  explicit LineNumbers(uint64_t most) : most_(most) {}
+
+  // Throws std::bad_alloc when all are in use: what they number then takes more than 10 GiB of this machine.
   uint32_t take() {
     if (!shared_) [[likely]]
       return take_alone();
@@ -45,17 +50,16 @@ class LineNumbers {
       returned_.pop_back();
       return line;
     }
+    if (next_ == most_) throw std::bad_alloc();
     return next_++;
   }
 
   std::vector<uint32_t> returned_;
+  uint64_t most_;
   uint32_t next_ = 0;
   bool shared_ = false;
   SpinLock lock_;
   LockFigures figures_;
 };
-
-// Most lines there can be, by the bits of a block word: 512 TiB of blocks.
-inline constexpr uint64_t kMostLines = uint64_t{1} << 28;
 
 }  // namespace gmem

@@ -46,7 +46,7 @@ class Lookahead {
   static constexpr uint64_t kRing = 32;
   static constexpr uint64_t kLineStage = 12;  // ops after the first stage
   static constexpr uint64_t kPfnStage = 18;
-  static constexpr double kNearBytes = 16.0 * kBlockBytes;  // two cache lines of block words
+  static constexpr double kNearBytes = 32.0 * kBlockBytes;  // two cache lines of block words
 
   struct Coming {
     const PageMap* pages = nullptr;

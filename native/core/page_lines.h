@@ -1,7 +1,8 @@
 // Detail lines of all files of an engine: for each page of a block that is not uniform, whether it is present (a 4K
 // folio), marked (prepared) and mapped by a 4K leaf, and the pfns of the present pages.
 //
-// The pfns of a line are a run (pfn = base + page) until they are not; then an array of 512 takes over.
+// The pfns of a line are a run (pfn = base + page) until they are not; then an array of 512 takes over. The line of a
+// block that is a run (block_word.h) has none of its pages present, and the run's pfns.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +18,13 @@ class PageLines {
  public:
   // Room for `lines` lines: a line has at least one page, so the frames of the host bound them.
   explicit PageLines(uint64_t lines)
-      : present_(lines), marked_(lines), leaves_(lines), pfns_(lines), scattered_(lines) {}
+      : numbers_(lines),
+        scatters_(lines),
+        present_(lines),
+        marked_(lines),
+        leaves_(lines),
+        pfns_(lines),
+        scattered_(lines) {}
 
   uint32_t take() {
     const uint32_t line = numbers_.take();
@@ -43,7 +50,7 @@ class PageLines {
 
   bool empty(uint32_t line) const { return present_[line].none() && marked_[line].none() && leaves_[line].none(); }
 
-  // REQUIRES: the page is present.
+  // REQUIRES: the page is present, or the block a run.
   Pfn pfn(uint32_t line, uint32_t page) const {
     const PfnRun& run = pfns_[line];
     if (run.scatter == 0) return {static_cast<uint32_t>(run.base + page)};
@@ -71,6 +78,12 @@ class PageLines {
     forget_pfns(line);
     pfns_[line].base = static_cast<uint32_t>(first.value);
     present_[line].fill(true);
+  }
+
+  // The block is a run from this pfn block. REQUIRES: no page is present.
+  void set_run_block(uint32_t line, uint64_t pfn_block) {
+    forget_pfns(line);
+    pfns_[line].base = static_cast<uint32_t>(Pfn::of_block(pfn_block).value);
   }
 
   // Makes all pages absent.

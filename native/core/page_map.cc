@@ -21,6 +21,7 @@ Bitmap512 PageMap::marked_bits(uint64_t block) const {
 uint32_t PageMap::make_line(uint64_t block) {
   BlockWord& word = change(block);
   const uint32_t line = lines_->take();
+  if (word.run()) lines_->set_run_block(line, word.pfn_block());
   if (word.all_marked()) {
     lines_->marked(line).fill(true);
     word.set_all_marked(false);
@@ -33,7 +34,7 @@ uint32_t PageMap::open_pages(uint64_t block) {
   const uint32_t line = open_line(block);
   BlockWord& word = words_[block];
   if (word.run()) {
-    lines_->insert_run(line, Pfn::of_block(word.pfn_block()));
+    lines_->insert_run(line, lines_->pfn(line, 0));
     word.clear_run();
   }
   return line;
@@ -48,7 +49,7 @@ void PageMap::tidy(uint64_t block) {
   const bool all = marked.all();
   if (!all && !marked.none()) return;
   marked.fill(false);
-  word.clear_line();
+  word.clear_line(lines_->pfn(line, 0).block());
   word.set_all_marked(all);
   lines_->give(line);
 }
@@ -89,11 +90,16 @@ bool PageMap::contiguous(uint64_t block) const {
 
 bool PageMap::region_of_runs(uint64_t first_block) const {
   const BlockWord* words = words_.data() + first_block;
-  const uint64_t base = words[0].pfn_block();
+  if (!words[0].run()) return false;
+  const uint64_t base = first_pfn(first_block).block();
   bool all = true;
   // No way out in between: the loop is then one of vectors.
-  for (uint64_t i = 0; i < kRegionBlocks; ++i) all &= words[i].healthy_run_at(base + i);
-  return all;
+  for (uint64_t i = 0; i < kRegionBlocks; ++i) all &= words[i].plain_run_at(base + i);
+  if (all) return true;
+  for (uint64_t i = 0; i < kRegionBlocks; ++i) {
+    if (!words[i].run() || words[i].poisoned() || first_pfn(first_block + i).block() != base + i) return false;
+  }
+  return true;
 }
 
 void PageMap::merge_block(uint64_t block, Held how) {
@@ -104,8 +110,9 @@ void PageMap::merge_block(uint64_t block, Held how) {
   }
   const uint32_t line = word.line();
   const Pfn first = lines_->pfn(line, 0);
-  lines_->remove_all(line);
-  word.set_run(how, first.block());
+  lines_->present(line).fill(false);
+  lines_->set_run_block(line, first.block());
+  word.set_held(how);
   tidy(block);
 }
 

@@ -1,5 +1,5 @@
-// The pages of one gmem file (or of its shared copies) by index: a word a 2M block, detail lines where pages differ, a
-// few flags a 1G region.
+// The pages of one gmem file (or of its shared copies) by index: a word a 2M block, detail lines where pages differ,
+// what is remembered of a block, a few flags a 1G region.
 //
 // The map knows folios, marks, leaves and poison; it frees nothing and counts nothing. Word transitions keep the
 // invariants of block_word.h; `tidy` folds a line that says nothing more than the word could.
@@ -24,6 +24,7 @@ class PageMap {
   PageMap(PageLines& lines, Pages size, Growth growth = Growth::kWithUse)
       : lines_(&lines),
         words_((size.value + kBlockPages - 1) / kBlockPages, growth),
+        histories_(words_.capacity()),
         regions_((size.value + kRegionPages - 1) / kRegionPages),
         touched_regions_(regions_.capacity()) {}
 
@@ -31,6 +32,8 @@ class PageMap {
   const BlockWord* all_words() const { return words_.data(); }
   const RegionWord& region(uint64_t region) const { return regions_[region]; }
   RegionWord& change_region(uint64_t region) { return regions_[region]; }
+  const BlockHistory& history(uint64_t block) const { return histories_[block]; }
+  BlockHistory& change_history(uint64_t block) { return histories_[block]; }
 
   // Block words are handed out for change through here, so that the touched regions are known. A region is told of
   // once, and by lanes under the locks of different blocks.
@@ -47,9 +50,9 @@ class PageMap {
   }
   // REQUIRES: present.
   Pfn pfn(Index index) const {
-    const BlockWord& word = words_[index.block()];
-    if (word.run()) return Pfn::of_block(word.pfn_block(), index.in_block());
-    return lines_->pfn(word.line(), index.in_block());
+    const BlockWord word = words_[index.block()];
+    if (word.has_line()) return lines_->pfn(word.line(), index.in_block());
+    return Pfn::of_block(word.pfn_block(), index.in_block());
   }
   bool marked(Index index) const {
     const BlockWord& word = words_[index.block()];
@@ -58,11 +61,11 @@ class PageMap {
   // The page's frame. Returns false when the page is absent.
   bool find(Index index, Pfn& pfn_of_page) const {
     const BlockWord word = words_[index.block()];
-    if (word.run()) {
+    if (!word.has_line()) {
       pfn_of_page = Pfn::of_block(word.pfn_block(), index.in_block());
-      return true;
+      return word.run();
     }
-    if (!word.has_line() || !lines_->present(word.line()).test(index.in_block())) return false;
+    if (!word.run() && !lines_->present(word.line()).test(index.in_block())) return false;
     pfn_of_page = lines_->pfn(word.line(), index.in_block());
     return true;
   }
@@ -73,13 +76,12 @@ class PageMap {
     const BlockWord word = words_[index.block()];
     if (word.mapped_2m_folio()) {
       order = kOrder2m;
-      pfn_of_page = Pfn::of_block(word.pfn_block(), index.in_block());
+      pfn_of_page = pfn(index);
       return true;
     }
     if (!word.small_with_line() || !lines_->leaves(word.line()).test(index.in_block())) return false;
     order = kOrder4k;
-    pfn_of_page =
-        word.run() ? Pfn::of_block(word.pfn_block(), index.in_block()) : lines_->pfn(word.line(), index.in_block());
+    pfn_of_page = lines_->pfn(word.line(), index.in_block());
     return true;
   }
   // Order of the leaf over the page, or -1.
@@ -143,6 +145,16 @@ class PageMap {
   void mark_all(uint64_t block);
   void unmark(uint64_t block, const Bitmap512& pages);
 
+  // Puts a folio into the block, of which no page is present.
+  void hold_run(uint64_t block, Held how, uint64_t pfn_block) {
+    BlockWord& word = change(block);
+    if (!word.has_line()) {
+      word.set_run(how, pfn_block);
+      return;
+    }
+    lines_->set_run_block(word.line(), pfn_block);
+    word.set_held(how);
+  }
   // Turns the 2M folio, or the piece of what was a 1G folio, into 512 4K folios. REQUIRES: huge.
   void split_block(uint64_t block) { words_[block].set_held(Held::kSmallRun); }
   // Turns 512 4K folios into a 2M folio, or with `how` into a piece of a 1G folio. REQUIRES: contiguous(block).
@@ -152,8 +164,8 @@ class PageMap {
   void hold_region(uint64_t first_block, Held how) {
     for (uint64_t i = 0; i < kRegionBlocks; ++i) words_[first_block + i].set_held(how);
   }
-  // All blocks of the region are runs without poison, in order from the pfn block of the first: a look at the words is
-  // enough. False says nothing: lines may be just as contiguous.
+  // All blocks of the region are runs without poison, in order from the pfn block of the first. False says
+  // nothing: lines may be just as contiguous.
   bool region_of_runs(uint64_t first_block) const;
   // All 512 pages present, with contiguous pfns from a 2M boundary, and no folio reaches beyond the block.
   bool contiguous(uint64_t block) const;
@@ -209,6 +221,7 @@ class PageMap {
 
   PageLines* lines_;
   VirtualArray<BlockWord> words_;
+  VirtualArray<BlockHistory> histories_;
   VirtualArray<RegionWord> regions_;
   BitTree touched_regions_;
   std::set<uint64_t> poisoned_;

@@ -6,9 +6,12 @@ Rmp::Rmp(Pages total)
     : blocks_(total.value >> kBlockShift),
       reach_(blocks_),
       words_(blocks_, Growth::kByHugePages),
+      lines_(blocks_),
       assigned_(blocks_),
       validated_(blocks_),
       owners_(blocks_),
+      narrow_numbers_(blocks_),
+      wide_numbers_(blocks_),
       narrow_owners_(blocks_),
       wide_owners_(blocks_) {}
 

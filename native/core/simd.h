@@ -24,11 +24,10 @@ struct SimdKernels {
   // Set bits of the lines pool[numbers[0]], …, pool[numbers[n - 1]].
   uint64_t (*count_listed)(const Bitmap512* pool, const uint32_t* numbers, uint64_t n);
   // How many of n words match.
-  uint64_t (*count_words)(const uint64_t* words, uint64_t n, WordPattern pattern);
-  // Of the words that match, in their order: bits `shift` to `shift` + 31 under `mask`. Returns how many there are.
-  // REQUIRES: room for n + 15 at `into`.
-  uint64_t (*select)(const uint64_t* words, uint64_t n, WordPattern pattern, uint32_t shift, uint32_t mask,
-                     uint32_t* into);
+  uint64_t (*count_words)(const uint32_t* words, uint64_t n, WordPattern pattern);
+  // Of the words that match, in their order: what is above bit `shift`. Returns how many there are. REQUIRES: room for
+  // n + 15 at `into`.
+  uint64_t (*select)(const uint32_t* words, uint64_t n, WordPattern pattern, uint32_t shift, uint32_t* into);
   // lines[i] &= with[i], &= ~with[i], |= with[i].
   void (*keep)(Bitmap512* lines, const Bitmap512* with, uint64_t n);
   void (*remove)(Bitmap512* lines, const Bitmap512* with, uint64_t n);

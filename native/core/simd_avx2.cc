@@ -61,30 +61,32 @@ GMEM_AVX2 uint64_t count_listed(const Bitmap512* pool, const uint32_t* numbers, 
   return sum(total);
 }
 
-GMEM_AVX2 uint64_t count_words(const uint64_t* words, uint64_t n, WordPattern pattern) {
-  const __m256i mask = _mm256_set1_epi64x(static_cast<int64_t>(pattern.mask));
-  const __m256i value = _mm256_set1_epi64x(static_cast<int64_t>(pattern.value));
-  __m256i even = _mm256_setzero_si256();
-  __m256i odd = _mm256_setzero_si256();
+GMEM_AVX2 uint64_t count_words(const uint32_t* words, uint64_t n, WordPattern pattern) {
+  const __m256i mask = _mm256_set1_epi32(static_cast<int32_t>(pattern.mask));
+  const __m256i value = _mm256_set1_epi32(static_cast<int32_t>(pattern.value));
+  // A match is all ones, which is -1: 32 bits hold the negated sum of what an array of 2^32 words could have.
+  __m256i totals[4] = {_mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256()};
   uint64_t i = 0;
-  for (; i + 8 <= n; i += 8) {
-    const __m256i a = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(words + i));
-    const __m256i b = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(words + i + 4));
-    // A match is all ones, which is -1.
-    even = _mm256_sub_epi64(even, _mm256_cmpeq_epi64(_mm256_and_si256(a, mask), value));
-    odd = _mm256_sub_epi64(odd, _mm256_cmpeq_epi64(_mm256_and_si256(b, mask), value));
+  for (; i + 32 <= n; i += 32) {
+    for (uint64_t j = 0; j < 4; ++j) {
+      const __m256i v = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(words + i + 8 * j));
+      totals[j] = _mm256_sub_epi32(totals[j], _mm256_cmpeq_epi32(_mm256_and_si256(v, mask), value));
+    }
   }
-  uint64_t matches = sum(_mm256_add_epi64(even, odd));
-  for (; i < n; ++i) matches += (words[i] & pattern.mask) == pattern.value ? 1 : 0;
+  const __m256i total =
+      _mm256_add_epi32(_mm256_add_epi32(totals[0], totals[1]), _mm256_add_epi32(totals[2], totals[3]));
+  // Eight sums of 32 bits, as four of 64.
+  uint64_t matches = sum(_mm256_add_epi64(_mm256_and_si256(total, _mm256_set1_epi64x(0xffffffff)),
+                                          _mm256_srli_epi64(total, 32)));
+  for (; i < n; ++i) matches += pattern.matches(words[i]) ? 1 : 0;
   return matches;
 }
 
-GMEM_AVX2 uint64_t select(const uint64_t* words, uint64_t n, WordPattern pattern, uint32_t shift, uint32_t mask,
-                          uint32_t* into) {
+GMEM_AVX2 uint64_t select(const uint32_t* words, uint64_t n, WordPattern pattern, uint32_t shift, uint32_t* into) {
   uint64_t found = 0;
   for (uint64_t i = 0; i < n; ++i) {
-    into[found] = static_cast<uint32_t>(words[i] >> shift) & mask;
-    found += (words[i] & pattern.mask) == pattern.value ? 1 : 0;
+    into[found] = words[i] >> shift;
+    found += pattern.matches(words[i]) ? 1 : 0;
   }
   return found;
 }

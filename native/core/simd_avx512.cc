@@ -45,34 +45,43 @@ GMEM_AVX512 uint64_t count_listed(const Bitmap512* pool, const uint32_t* numbers
   return static_cast<uint64_t>(_mm512_reduce_add_epi64(total));
 }
 
-GMEM_AVX512 uint64_t count_words(const uint64_t* words, uint64_t n, WordPattern pattern) {
-  const __m512i mask = _mm512_set1_epi64(static_cast<int64_t>(pattern.mask));
-  const __m512i value = _mm512_set1_epi64(static_cast<int64_t>(pattern.value));
+// Which of the 16 words from `words` on match, as far as there are `left`.
+GMEM_AVX512 inline __mmask16 matching(const uint32_t* words, uint64_t left, __m512i mask, __m512i value, __m512i& v) {
+  const auto there = static_cast<__mmask16>(left >= 16 ? 0xffff : (1U << left) - 1);
+  v = _mm512_maskz_loadu_epi32(there, words);
+  return _mm512_mask_cmpeq_epi32_mask(there, _mm512_and_si512(v, mask), value);
+}
+
+GMEM_AVX512 uint64_t count_words(const uint32_t* words, uint64_t n, WordPattern pattern) {
+  const __m512i mask = _mm512_set1_epi32(static_cast<int32_t>(pattern.mask));
+  const __m512i value = _mm512_set1_epi32(static_cast<int32_t>(pattern.value));
   uint64_t matches = 0;
-  for (uint64_t i = 0; i < n; i += 8) {
-    const __mmask8 there = static_cast<__mmask8>(n - i >= 8 ? 0xff : (1U << (n - i)) - 1);
-    const __m512i v = _mm512_maskz_loadu_epi64(there, words + i);
-    matches +=
-        static_cast<uint64_t>(_mm_popcnt_u32(_mm512_mask_cmpeq_epi64_mask(there, _mm512_and_si512(v, mask), value)));
+  uint64_t i = 0;
+  for (; i + 64 <= n; i += 64) {
+    uint64_t found = 0;
+    for (uint64_t j = 0; j < 4; ++j) {
+      const __m512i v = _mm512_loadu_si512(words + i + 16 * j);
+      found |= uint64_t{_mm512_cmpeq_epi32_mask(_mm512_and_si512(v, mask), value)} << (16 * j);
+    }
+    matches += static_cast<uint64_t>(_mm_popcnt_u64(found));
+  }
+  for (__m512i v; i < n; i += 16) {
+    matches += static_cast<uint64_t>(_mm_popcnt_u32(matching(words + i, n - i, mask, value, v)));
   }
   return matches;
 }
 
-GMEM_AVX512 uint64_t select(const uint64_t* words, uint64_t n, WordPattern pattern, uint32_t shift, uint32_t mask,
-                            uint32_t* into) {
-  const __m512i wanted = _mm512_set1_epi64(static_cast<int64_t>(pattern.mask));
-  const __m512i value = _mm512_set1_epi64(static_cast<int64_t>(pattern.value));
-  const __m512i low = _mm512_set1_epi64(mask);
+GMEM_AVX512 uint64_t select(const uint32_t* words, uint64_t n, WordPattern pattern, uint32_t shift, uint32_t* into) {
+  const __m512i mask = _mm512_set1_epi32(static_cast<int32_t>(pattern.mask));
+  const __m512i value = _mm512_set1_epi32(static_cast<int32_t>(pattern.value));
   const __m128i by = _mm_cvtsi32_si128(static_cast<int>(shift));
   uint64_t found = 0;
-  for (uint64_t i = 0; i < n; i += 8) {
-    const __mmask8 there = static_cast<__mmask8>(n - i >= 8 ? 0xff : (1U << (n - i)) - 1);
-    const __m512i v = _mm512_maskz_loadu_epi64(there, words + i);
-    const __mmask8 matching = _mm512_mask_cmpeq_epi64_mask(there, _mm512_and_si512(v, wanted), value);
-    const __m512i packed = _mm512_maskz_compress_epi64(matching, _mm512_and_si512(_mm512_srl_epi64(v, by), low));
-    // All eight are written; what follows overwrites those that do not count.
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(into + found), _mm512_cvtepi64_epi32(packed));
-    found += static_cast<uint64_t>(_mm_popcnt_u32(matching));
+  __m512i v;
+  for (uint64_t i = 0; i < n; i += 16) {
+    const __mmask16 wanted = matching(words + i, n - i, mask, value, v);
+    // All sixteen are written; what follows overwrites those that do not count.
+    _mm512_storeu_si512(into + found, _mm512_maskz_compress_epi32(wanted, _mm512_srl_epi32(v, by)));
+    found += static_cast<uint64_t>(_mm_popcnt_u32(wanted));
   }
   return found;
 }

@@ -19,16 +19,16 @@ uint64_t count_listed(const Bitmap512* pool, const uint32_t* numbers, uint64_t n
   return bits;
 }
 
-uint64_t count_words(const uint64_t* words, uint64_t n, WordPattern pattern) {
+uint64_t count_words(const uint32_t* words, uint64_t n, WordPattern pattern) {
   uint64_t matches = 0;
   for (uint64_t i = 0; i < n; ++i) matches += pattern.matches(words[i]) ? 1 : 0;
   return matches;
 }
 
-uint64_t select(const uint64_t* words, uint64_t n, WordPattern pattern, uint32_t shift, uint32_t mask, uint32_t* into) {
+uint64_t select(const uint32_t* words, uint64_t n, WordPattern pattern, uint32_t shift, uint32_t* into) {
   uint64_t found = 0;
   for (uint64_t i = 0; i < n; ++i) {
-    into[found] = static_cast<uint32_t>(words[i] >> shift) & mask;
+    into[found] = words[i] >> shift;
     found += pattern.matches(words[i]) ? 1 : 0;
   }
   return found;

@@ -55,8 +55,8 @@ void Verifier::check_gmem_block(const File& file, uint64_t block) {
     if (word.held() == BlockWord::Held::k2m) ++folios_2m_;
     expect(file.block_inside(block), at(file, Index::of_block(block)) + ": a huge folio reaches beyond the file");
   }
-  if (word.ever_split()) ++split_blocks_;
-  if (word.ever_merged()) ++merged_blocks_;
+  if (pages.history(block).ever_split) ++split_blocks_;
+  if (pages.history(block).ever_merged) ++merged_blocks_;
   const Bitmap512 present = pages.present_bits(block);
   const Bitmap512 marked = pages.marked_bits(block);
   expect(and_not(marked, present).none(), at(file, Index::of_block(block)) + ": a page is marked but absent");
@@ -93,13 +93,14 @@ void Verifier::check_region(const File& file, uint64_t region) {
   if (word.ever_merged) ++merged_regions_;
   if (word.leaf_1g) ++leaves_1g_;
   uint64_t pieces = 0;
+  const uint64_t base = file.pages.word(first).run() ? file.pages.first_pfn(first).block() : 0;
   for (uint64_t i = 0; i < kRegionBlocks && first + i < file.pages.blocks(); ++i) {
     const BlockWord piece = file.pages.word(first + i);
     pieces += piece.held() == BlockWord::Held::k1g;
     const bool leaf = piece.leaf_2m() || (piece.has_line() && !file.pages.lines().leaves(piece.line()).none());
     expect(!word.leaf_1g || !leaf, at(file, Index::of_block(first + i)) + ": a leaf under a 1G leaf");
     if (piece.held() != BlockWord::Held::k1g) continue;
-    expect(piece.pfn_block() == file.pages.word(first).pfn_block() + i,
+    expect(file.pages.first_pfn(first + i).block() == base + i,
            at(file, Index::of_block(first + i)) + ": a 1G folio is not contiguous");
   }
   expect(pieces == 0 || pieces == kRegionBlocks, at(file, Index::of_block(first)) + ": a 1G folio is held in part");

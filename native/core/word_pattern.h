@@ -6,9 +6,9 @@
 namespace gmem {
 
 struct WordPattern {
-  uint64_t mask;
-  uint64_t value;
-  constexpr bool matches(uint64_t word) const { return (word & mask) == value; }
+  uint32_t mask;
+  uint32_t value;
+  constexpr bool matches(uint32_t word) const { return (word & mask) == value; }
 };
 
 }  // namespace gmem

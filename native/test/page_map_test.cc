@@ -130,8 +130,8 @@ class PageMapFuzz {
       CHECK_EQ(map_.block_empty(block), naive_[block].empty());
       CHECK_EQ(map_.contiguous(block), naive_[block].huge || naive_[block].contiguous());
       CHECK_EQ(map_.word(block).huge(), naive_[block].huge);
-      CHECK_EQ(map_.word(block).ever_split(), naive_[block].split);
-      CHECK_EQ(map_.word(block).ever_merged(), naive_[block].merged);
+      CHECK_EQ(map_.history(block).ever_split, naive_[block].split);
+      CHECK_EQ(map_.history(block).ever_merged, naive_[block].merged);
       const BlockWord& word = map_.word(block);
       CHECK(!word.all_marked() || !word.has_line());
       CHECK(!word.untouched() || naive_[block].empty());
@@ -148,7 +148,7 @@ class PageMapFuzz {
   void fill_huge(uint64_t block) {
     if (block >= whole_ || !at(block).empty()) return;
     const uint64_t pfn_block = random_.below(uint64_t{1} << 23);
-    map_.change(block).set_run(BlockWord::Held::k2m, pfn_block);
+    map_.hold_run(block, BlockWord::Held::k2m, pfn_block);
     at(block).huge = true;
     for (uint32_t i = 0; i < kBlockPages; ++i) {
       at(block).pages[i].present = true;
@@ -205,12 +205,12 @@ class PageMapFuzz {
     if (naive.huge) {
       if (naive.leaf_2m) unmap(block);
       map_.split_block(block);
-      map_.change(block).set_ever_split();
+      map_.change_history(block).ever_split = true;
       naive.huge = false;
       naive.split = true;
     } else if (naive.contiguous()) {
       map_.merge_block(block, BlockWord::Held::k2m);
-      map_.change(block).set_ever_merged();
+      map_.change_history(block).ever_merged = true;
       naive.huge = true;
       naive.merged = true;
     }
@@ -220,7 +220,7 @@ class PageMapFuzz {
     unmap(block);
     if (naive.huge) {
       map_.split_block(block);
-      map_.change(block).set_ever_split();
+      map_.change_history(block).ever_split = true;
       naive.huge = false;
       naive.split = true;
     }
@@ -292,7 +292,7 @@ TEST(page_map_fuzz) {
 TEST(page_map_folds_lines) {
   PageLines lines(1 << 16);
   PageMap map(lines, {2 * kBlockPages});
-  map.change(1).set_run(BlockWord::Held::k2m, 3);
+  map.hold_run(1, BlockWord::Held::k2m, 3);
   for (uint32_t i = 0; i < kBlockPages; ++i) {
     CHECK_EQ(map.word(1).all_marked(), false);
     lines.marked(map.open_line(1)).set(i);

@@ -12,11 +12,11 @@ void fill_at_random(PageMap& map, test::Random& random) {
   for (uint64_t block = 0; block < map.blocks(); ++block) {
     switch (random.below(6)) {
       case 0:
-        map.change(block).set_run(BlockWord::Held::k2m, block);
+        map.hold_run(block, BlockWord::Held::k2m, block);
         if (random.one_in(2)) map.mark_all(block);
         break;
       case 1: {
-        map.change(block).set_run(BlockWord::Held::kSmallRun, block);
+        map.hold_run(block, BlockWord::Held::kSmallRun, block);
         Bitmap512& marked = map.lines().marked(map.open_line(block));
         for (int i = 0; i < 40; ++i) marked.set(static_cast<uint32_t>(random.below(kBlockPages)));
         break;

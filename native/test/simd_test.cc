@@ -155,22 +155,21 @@ TEST(simd_paths_are_equal_on_random_lines) {
 TEST(simd_paths_are_equal_on_random_words) {
   Random random(0x52);
   for (int round = 0; round < 2000 && !test::failed(); ++round) {
-    const uint64_t n = random.below(80);
-    const uint64_t mask = random.next() & random.next() & random.next();
-    const WordPattern pattern{mask, random.next() & mask};
-    const auto shift = static_cast<uint32_t>(random.below(64));
-    const auto field = static_cast<uint32_t>(random.next());
-    std::vector<uint64_t> words(n);
+    const uint64_t n = random.below(300);
+    const auto mask = static_cast<uint32_t>(random.next() & random.next() & random.next());
+    const WordPattern pattern{mask, static_cast<uint32_t>(random.next()) & mask};
+    const auto shift = static_cast<uint32_t>(random.below(32));
+    std::vector<uint32_t> words(n);
     std::vector<uint32_t> selected;
-    for (uint64_t& word : words) {
-      word = random.next();
+    for (uint32_t& word : words) {
+      word = static_cast<uint32_t>(random.next());
       if (random.one_in(2)) word = (word & ~mask) | pattern.value;
-      if (pattern.matches(word)) selected.push_back(static_cast<uint32_t>(word >> shift) & field);
+      if (pattern.matches(word)) selected.push_back(word >> shift);
     }
     for (const SimdKernels* kernels : paths()) {
       CHECK_EQ(kernels->count_words(words.data(), n, pattern), selected.size());
       std::vector<uint32_t> into(n + 15);
-      CHECK_EQ(kernels->select(words.data(), n, pattern, shift, field, into.data()), selected.size());
+      CHECK_EQ(kernels->select(words.data(), n, pattern, shift, into.data()), selected.size());
       into.resize(selected.size());
       CHECK(into == selected);
     }

@@ -151,7 +151,7 @@ TEST(team_wakes_after_sleep) {
 
 TEST(line_numbers_taken_beside_others_are_distinct) {
   Team team(kMembers);
-  LineNumbers numbers;
+  LineNumbers numbers(kMembers * kRounds);
   numbers.share(true);
   std::vector<uint32_t> taken[kMembers];
   auto work = [&](uint32_t member) {

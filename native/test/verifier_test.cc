@@ -94,10 +94,10 @@ const Damage kDamages[] = {
        used = used + Pages{1};
      }},
     {"is free", [](Damaged& d) { d.frames().give_page(d.pfn(1, 9), Mobility::kUnmovable); }},
-    {"is beyond host memory", [](Damaged& d) { d.pages().change(0).set_run(BlockWord::Held::k2m, 1 << 20); }},
-    {"has a second owner", [](Damaged& d) { d.pages().change(5).set_run(BlockWord::Held::k2m, d.pfn(2).block()); }},
+    {"is beyond host memory", [](Damaged& d) { d.pages().hold_run(0, BlockWord::Held::k2m, 1 << 20); }},
+    {"has a second owner", [](Damaged& d) { d.pages().hold_run(5, BlockWord::Held::k2m, d.pfn(2).block()); }},
     {"a huge folio reaches beyond the file",
-     [](Damaged& d) { d.pages().change(7).set_run(BlockWord::Held::k2m, d.pfn(5).block()); }},
+     [](Damaged& d) { d.pages().hold_run(7, BlockWord::Held::k2m, d.pfn(5).block()); }},
     {"a page is marked but absent", [](Damaged& d) { d.lines().marked(d.pages().open_line(4)).set(3); }},
     {"poisoned but absent",
      [](Damaged& d) {
@@ -263,7 +263,7 @@ TEST(verifier_names_every_damage) {
 TEST(verifier_stops_naming) {
   Damaged engine;
   // 512 pages, each with a second owner and a guest that is not its own.
-  engine.pages().change(0).set_run(BlockWord::Held::k2m, engine.pfn(1).block());
+  engine.pages().hold_run(0, BlockWord::Held::k2m, engine.pfn(1).block());
   CHECK_EQ(engine.engine().verify().size(), 64U);
 }
 

@@ -214,7 +214,7 @@ TEST(virtual_array_refuses_what_no_address_space_holds) {
 
 TEST(line_numbers_fuzz) {
   test::Random random(4);
-  LineNumbers numbers;
+  LineNumbers numbers(20000);
   std::set<uint32_t> taken;
   for (int step = 0; step < 20000; ++step) {
     if (taken.empty() || random.below(5) < 3) {
@@ -229,6 +229,25 @@ TEST(line_numbers_fuzz) {
     }
     CHECK_EQ(numbers.in_use(), taken.size());
   }
+}
+
+TEST(line_numbers_end) {
+  LineNumbers numbers(2);
+  const auto refused = [&] {
+    try {
+      numbers.take();
+      return false;
+    } catch (const std::bad_alloc&) {
+      return true;
+    }
+  };
+  CHECK(!refused());
+  CHECK(!refused());
+  CHECK(refused());
+  numbers.give(0);
+  CHECK_EQ(numbers.take(), 0U);
+  CHECK(refused());
+  CHECK_EQ(numbers.in_use(), 2U);
 }
 
 TEST(quantity_of_any_double) {
