@@ -47,6 +47,7 @@ Engine::Engine(const EngineOptions& options)
                           options.knobs.preparedness != spec::Preparedness::kStateEarly),
       huge_order_(order_of(options.knobs.hugepages)),
       merges_later_(options.knobs.merge == spec::Merge::kDeferred && huge_order_ != kOrder4k),
+      between_ops_(merges_later_ || options.knobs.metadata != spec::Metadata::kStructPage),
       seed_(options.seed),
       simd_(*options.simd),
       hugepages_now_(options.knobs.hugepages),
@@ -83,16 +84,53 @@ void Engine::run(const spec::OpRecord* ops, uint64_t count_of_ops, spec::Outcome
   run_for(ops, count_of_ops, outcomes, kNoEnd);
 }
 
+// `kept`: somebody looks at the outcome.
+[[gnu::always_inline]] inline void Engine::run_one(Lane& lane, const spec::OpRecord& op, Outcome& out, bool kept) {
+  if (kept) {
+    out = Outcome{};
+  } else {
+    out.exit = 0;  // all that is read of it here
+  }
+  // Most ops by far.
+  const Errno error =
+      static_cast<spec::OpKind>(op.kind) == spec::OpKind::kFault ? op_fault(lane, op, out) : dispatch(lane, op, out);
+  if (lane.stop != Lane::Stop::kNo) [[unlikely]]
+    return;
+  if (error != spec::kOk) {
+    out.errno_number = error;
+    ++lane.errors[error];
+  }
+  if (out.exit != 0) lane.count(spec::Counter::kExits);
+}
+
+void Engine::run_on(Lane& lane, const spec::OpRecord& op, Outcome& out, bool kept) { run_one(lane, op, out, kept); }
+
+// Ops [first, end) of `count`.
+template <bool kKept>
+inline void Engine::run_some(const spec::OpRecord* ops, uint64_t first, uint64_t end, uint64_t count,
+                             spec::OutcomeRecord* outcomes, Lookahead& ahead) {
+  Outcome scratch{};
+  for (uint64_t i = first; i < end; ++i) {
+    if (ahead.due(i, ops, count)) [[unlikely]]
+      look_ahead(ahead, lane_, i, ops[i + Lookahead::kDistance]);
+    run_one(lane_, ops[i], kKept ? outcomes[i] : scratch, kKept);
+    if (ends_objects(ops[i])) [[unlikely]]
+      ahead.forget();
+    op_ended();
+  }
+}
+
 // The same until it has taken so long, as far as a look at the clock now and then says. Returns ops run.
 uint64_t Engine::run_for(const spec::OpRecord* ops, uint64_t count_of_ops, spec::OutcomeRecord* outcomes,
                          std::chrono::nanoseconds most) {
   using Clock = std::chrono::steady_clock;
   constexpr uint64_t kOpsBetweenLooks = 128;
-  Outcome scratch{};
+  const bool kept = outcomes != nullptr;
   // Nothing to look ahead to: a single op, the most common call there is, does not wait for the making of what looks.
   if (count_of_ops <= Lookahead::kDistance) {
+    Outcome scratch{};
     for (uint64_t i = 0; i < count_of_ops; ++i) {
-      run_one(lane_, ops[i], outcomes != nullptr ? outcomes[i] : scratch, outcomes != nullptr);
+      run_on(lane_, ops[i], kept ? outcomes[i] : scratch, kept);
       op_ended();
     }
     return count_of_ops;
@@ -101,35 +139,15 @@ uint64_t Engine::run_for(const spec::OpRecord* ops, uint64_t count_of_ops, spec:
   Lookahead ahead;
   for (uint64_t i = 0; i < count_of_ops;) {
     const uint64_t end = most == kNoEnd ? count_of_ops : std::min(count_of_ops, i + kOpsBetweenLooks);
-    for (; i < end; ++i) {
-      if (ahead.due(i, ops, count_of_ops)) [[unlikely]]
-        look_ahead(ahead, lane_, i, ops[i + Lookahead::kDistance]);
-      Outcome& out = outcomes != nullptr ? outcomes[i] : scratch;
-      run_one(lane_, ops[i], out, outcomes != nullptr);
-      if (ends_objects(ops[i])) [[unlikely]]
-        ahead.forget();
-      op_ended();
+    if (kept) {
+      run_some<true>(ops, i, end, count_of_ops, outcomes, ahead);
+    } else {
+      run_some<false>(ops, i, end, count_of_ops, outcomes, ahead);
     }
+    i = end;
     if (end < count_of_ops && Clock::now() - begin >= most) return end;
   }
   return count_of_ops;
-}
-
-// `kept`: somebody looks at the outcome.
-void Engine::run_one(Lane& lane, const spec::OpRecord& op, Outcome& out, bool kept) {
-  if (kept) {
-    out = Outcome{};
-  } else {
-    out.exit = 0;  // all that is read of it here
-  }
-  const Errno error = dispatch(lane, op, out);
-  if (lane.stop != Lane::Stop::kNo) [[unlikely]]
-    return;
-  if (error != spec::kOk) {
-    out.errno_number = error;
-    ++lane.errors[error];
-  }
-  if (out.exit != 0) lane.count(spec::Counter::kExits);
 }
 
 Engine::Errno Engine::dispatch(Lane& lane, const spec::OpRecord& op, Outcome& out) {
@@ -194,7 +212,7 @@ Engine::Errno Engine::dispatch(Lane& lane, const spec::OpRecord& op, Outcome& ou
 Vm& Engine::vm_record(uint32_t number) {
   std::unique_ptr<Vm>& vm = vms_[number];
   if (!vm) {
-    vm = std::make_unique<Vm>();
+    vm = std::make_unique<Vm>(number);
     vm->runs = !tdx_;
   }
   return *vm;

@@ -21,6 +21,7 @@
 #include "core/frames.h"
 #include "core/lane.h"
 #include "core/objects.h"
+#include "core/outcome.h"
 #include "core/page_lines.h"
 #include "core/pins.h"
 #include "core/pool.h"
@@ -102,6 +103,13 @@ class Engine {
     uint32_t level = 0;
     spec::Exit exit = spec::Exit::kNone;
   };
+  // What a fault found, as the outcome of an op.
+  static void set_mapping(Outcome& out, Errno error, const Mapping& mapping) {
+    set_exit(out, mapping.exit);
+    if (error != spec::kOk || mapping.exit == spec::Exit::kMmio) return;
+    static_assert(spec::kFaultPfn == 0 && spec::kFaultOrder == 1 && spec::kFaultLevel == 2);
+    set_first_values(out, static_cast<int64_t>(mapping.pfn.value), mapping.order, mapping.level);
+  }
   // A range of bytes an op names, checked by the op.
   struct ByteRange {
     int64_t address;
@@ -155,6 +163,10 @@ class Engine {
                    std::chrono::nanoseconds most);
   void look_ahead(Lookahead& ahead, const Lane& lane, uint64_t at, const spec::OpRecord& op) const;
   void run_one(Lane& lane, const spec::OpRecord& op, Outcome& out, bool kept);
+  void run_on(Lane& lane, const spec::OpRecord& op, Outcome& out, bool kept);
+  template <bool kKept>
+  void run_some(const spec::OpRecord* ops, uint64_t first, uint64_t end, uint64_t count, spec::OutcomeRecord* outcomes,
+                Lookahead& ahead);
   Errno dispatch(Lane& lane, const spec::OpRecord& op, Outcome& out);
 
   // vCPU threads.
@@ -218,11 +230,13 @@ class Engine {
   bool index_private(const File& file, Index index) const {
     return file.initially_private != file.changed_kinds->flagged(index);
   }
+  bool page_of_slot_private(const Slot& slot, Gfn gfn) const {
+    if (!in_place_) return initially_private_ != slot.kinds.flagged(gfn);
+    return slot.file->open ? index_private(*slot.file, slot.index_of(gfn)) : initially_private_;
+  }
   bool is_private(const Vm& vm, const Slot* slot, Gfn gfn) const {
-    if (in_place_) {
-      return slot != nullptr && slot->file->open ? index_private(*slot->file, slot->index_of(gfn)) : initially_private_;
-    }
-    return initially_private_ != (slot != nullptr ? slot->kinds.flagged(gfn) : vm.changed_kinds.contains(gfn));
+    if (slot != nullptr) return page_of_slot_private(*slot, gfn);
+    return initially_private_ != (!in_place_ && vm.changed_kinds.contains(gfn));
   }
   bool page_private(const File& file, const Slot* slot, Index index) const;
   Bitmap512 private_bits(const File& file, uint64_t block) const;
@@ -234,22 +248,29 @@ class Engine {
   Errno op_fault(Lane& lane, const spec::OpRecord& op, Outcome& out);
   // kBeside: other lanes run beside this one (lane.locks); what is alone has no trace of locks in its code.
   template <bool kBeside>
-  Errno fault_op(Lane& lane, const spec::OpRecord& op, Vm& vm, Slot* slot, Gfn gfn, Outcome& out);
-  Errno fault_op_beside(Lane& lane, const spec::OpRecord& op, Vm& vm, Slot* slot, Gfn gfn, Outcome& out);
+  Errno fault_in(Lane& lane, const spec::OpRecord& op, Slot& slot, Outcome& out);
+  template <bool kBeside>
+  Errno fault_first(Lane& lane, const spec::OpRecord& op, Slot& slot, Outcome& out);
+  Errno fault_anywhere(Lane& lane, const spec::OpRecord& op, Outcome& out);
+  Errno fault_beside(Lane& lane, const spec::OpRecord& op, Outcome& out);
   Errno fault(Lane& lane, Vm& vm, Slot* slot, Gfn gfn, bool to_private, bool map, Mapping& mapping);
   Errno fault_gmem(Lane& lane, Slot& slot, Gfn gfn, bool to_private, bool map, Mapping& mapping);
   template <bool kBeside>
   Errno fault_at(Lane& lane, Vm& vm, Slot* slot, Gfn gfn, bool to_private, bool map, Mapping& mapping);
   template <bool kBeside>
-  Errno fault_unmapped(Lane& lane, Slot& slot, Gfn gfn, bool to_private, bool map, Mapping& mapping);
+  Errno fault_without_leaf(Lane& lane, Slot& slot, Gfn gfn, bool to_private, bool map, Mapping& mapping);
   template <bool kBeside>
-  bool fault_fresh(Lane& lane, const Slot& slot, Index index, bool assign, Mapping& mapping) {
-    const bool untouched = slot.file->pages.word(index.block()).untouched();
-    if (untouched && hugepages_now_ != spec::Hugepages::kOff) {
-      return fresh_blocks_ && fault_fresh_block<kBeside>(lane, slot, index, assign, mapping);
-    }
-    return fresh_pages_ && fault_fresh_page<kBeside>(lane, slot, index, assign, mapping);
+  Errno fault_unmapped(Lane& lane, Slot& slot, Gfn gfn, bool to_private, bool map, Mapping& mapping);
+  // A live leaf for a private or a shared access to a page of a gmem file. It allows nothing that its page is not
+  // prepared for.
+  bool find_leaf(const Slot& slot, Gfn gfn, bool to_private, Mapping& mapping) const {
+    if (prepares_every_fault_ && to_private) return false;
+    if (!slot.file->pages.find_mapped(slot.index_of(gfn), mapping.pfn, mapping.order)) return false;
+    mapping.level = mapping.order;
+    return true;
   }
+  template <bool kBeside>
+  bool fault_fresh(Lane& lane, const Slot& slot, Index index, bool assign, Mapping& mapping);
   template <bool kBeside>
   bool fault_fresh_block(Lane& lane, const Slot& slot, Index index, bool assign, Mapping& mapping);
   template <bool kBeside>
@@ -353,6 +374,7 @@ class Engine {
 
   // Section 7: accesses.
   Errno op_touch(Lane& lane, const spec::OpRecord& op, Outcome& out);
+  Errno touch_pages(Lane& lane, const spec::OpRecord& op, Outcome& out);
   Errno op_guest_access(Lane& lane, const spec::OpRecord& op, bool write, Outcome& out);
   Errno op_host_access(const spec::OpRecord& op, bool write, Outcome& out);
   Errno op_vmm_access(const spec::OpRecord& op, bool write, Outcome& out);
@@ -450,9 +472,10 @@ class Engine {
   void merge_deferred(uint64_t ops);
   // After an op that ran alone.
   void op_ended() {
+    if (!between_ops_) [[likely]]
+      return;
     if (knobs_.metadata != spec::Metadata::kStructPage) note_metadata();
-    if (merges_later_) [[unlikely]]
-      merge_deferred(1);
+    if (merges_later_) merge_deferred(1);
   }
 
   Errno op_pin(const spec::OpRecord& op, Outcome& out);
@@ -516,6 +539,7 @@ class Engine {
   const bool single_conversions_;  // engine_convert_page.cc may take conversions of one page
   const uint32_t huge_order_;
   const bool merges_later_;
+  const bool between_ops_;  // something happens after every op
   const uint32_t seed_;
   const SimdKernels& simd_;
   spec::Hugepages hugepages_now_;

@@ -1,7 +1,6 @@
 // Faults: kind, slot, folio, prepare, leaf, in the order the kernel looks (docs/semantics.md section 6).
 #include "core/engine.h"
 #include "core/fault_locks.h"
-#include "core/outcome.h"
 #include "core/quantity.h"
 
 namespace gmem {
@@ -83,12 +82,7 @@ inline Engine::Errno Engine::fault_at(Lane& lane, Vm& vm, Slot* slot, Gfn gfn, b
     return to_private ? spec::kEFAULT : spec::kOk;
   }
   if (served_from_gmem(*slot->file, to_private)) {
-    // A leaf allows nothing that its page is not prepared for.
-    if (!(prepares_every_fault_ && to_private) &&
-        slot->file->pages.find_mapped(slot->index_of(gfn), mapping.pfn, mapping.order)) {
-      mapping.level = mapping.order;
-      return spec::kOk;
-    }
+    if (find_leaf(*slot, gfn, to_private, mapping)) return spec::kOk;
     return fault_unmapped<kBeside>(lane, *slot, gfn, to_private, map, mapping);
   }
   return fault_copy(lane, *slot, gfn, map, mapping);
@@ -99,34 +93,20 @@ Engine::Errno Engine::fault(Lane& lane, Vm& vm, Slot* slot, Gfn gfn, bool to_pri
                                : fault_at<true>(lane, vm, slot, gfn, to_private, map, mapping);
 }
 
-template <bool kBeside>
-inline Engine::Errno Engine::fault_op(Lane& lane, const spec::OpRecord& op, Vm& vm, Slot* slot, Gfn gfn, Outcome& out) {
-  Mapping mapping;
-  const Errno error = fault_at<kBeside>(lane, vm, slot, gfn, (op.flags & spec::kFlagPrivate) != 0,
-                                        (op.flags & spec::kFlagNoMap) == 0, mapping);
-  set_exit(out, mapping.exit);
-  if (error != spec::kOk || mapping.exit == spec::Exit::kMmio) return error;
-  static_assert(spec::kFaultPfn == 0 && spec::kFaultOrder == 1 && spec::kFaultLevel == 2);
-  set_first_values(out, static_cast<double>(mapping.pfn.value), mapping.order, mapping.level);
-  return spec::kOk;
-}
-
-[[gnu::noinline]] Engine::Errno Engine::fault_op_beside(Lane& lane, const spec::OpRecord& op, Vm& vm, Slot* slot,
-                                                        Gfn gfn, Outcome& out) {
-  BlockLock block(lane);
-  if (slot != nullptr) block.hold(*slot->file, lock_range(slot->index_of(gfn)));
-  return fault_op<true>(lane, op, vm, slot, gfn, out);
-}
-
-Engine::Errno Engine::op_fault(Lane& lane, const spec::OpRecord& op, Outcome& out) {
+// The fault of an op in whatever there is at its address. Beside others, what the page needs is locked here.
+[[gnu::noinline]] Engine::Errno Engine::fault_anywhere(Lane& lane, const spec::OpRecord& op, Outcome& out) {
   Errno refused;
   Vm* vm = running_vm(lane, op.vm, refused);
   if (vm == nullptr) return refused;
   const Gfn gfn{static_cast<uint64_t>(quantity(op.address) >> kPageShift)};
   Slot* slot = lane.slot_at(*vm, gfn);
-  if (lane.locks != nullptr) [[unlikely]]
-    return fault_op_beside(lane, op, *vm, slot, gfn, out);
-  return fault_op<false>(lane, op, *vm, slot, gfn, out);
+  BlockLock block(lane);
+  if (slot != nullptr) block.hold(*slot->file, lock_range(slot->index_of(gfn)));
+  Mapping mapping;
+  const Errno error = fault(lane, *vm, slot, gfn, (op.flags & spec::kFlagPrivate) != 0,
+                            (op.flags & spec::kFlagNoMap) == 0, mapping);
+  set_mapping(out, error, mapping);
+  return error;
 }
 
 }  // namespace gmem

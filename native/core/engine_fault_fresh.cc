@@ -1,9 +1,11 @@
-// The first fault of a page where nothing about it is unusual, in one piece: allocate, clear, assign, mark and map with
-// one look at the block's word. The same as add_folio, prepare and install_leaf one after the other; whatever is not
-// plain is left to those, and nothing has changed by then but that the folio may be there. RMPUPDATE is the bare
+// Faults where nothing is unusual, in one piece. Of a mapped page: slot, kind and leaf are looked at once. The first one
+// of a page: allocate, clear, assign, mark and map with one look at the block's word, the same as add_folio, prepare and
+// install_leaf one after the other. Whatever is not plain is left to those, and nothing has changed by then but that
+// the folio may be there. RMPUPDATE is the bare
 // instruction here: all this is off while another processor may hold an entry (engine_rmp.cc).
 #include "core/engine.h"
 #include "core/fault_locks.h"
+#include "core/outcome.h"
 
 namespace gmem {
 
@@ -51,14 +53,19 @@ template <bool kBeside>
   const uint64_t block = index.block();
   const BlockWord word = file.pages.word(block);
   if (word.run() || word.poisoned()) return false;
-  if (file.pages.present(index)) return false;
-  if (hugepages_now_ != spec::Hugepages::kOff && file.pages.block_empty(block)) return false;
+  PageLines& lines = file.pages.lines();
+  const bool huge_first = hugepages_now_ != spec::Hugepages::kOff;
+  if (word.has_line()) [[likely]] {
+    const Bitmap512& present = lines.present(word.line());
+    if (present.test(index.in_block()) || (huge_first && present.none())) return false;
+  } else if (huge_first) {
+    return false;
+  }
   Pfn pfn;
   if (!(kBeside ? take_page_beside(lane, Mobility::kUnmovable, pfn) : frames_.take_page(Mobility::kUnmovable, pfn))) {
     return false;
   }
-  PageLines& lines = file.pages.lines();
-  const uint32_t line = file.pages.open_line(block);
+  const uint32_t line = word.has_line() ? word.line() : file.pages.open_line(block);
   lines.insert(line, index.in_block(), pfn);
   lane.count(Counter::kFoliosAllocated4k);
   lane.hold(1);
@@ -78,10 +85,20 @@ template <bool kBeside>
   return true;
 }
 
+template <bool kBeside>
+[[gnu::always_inline]] inline bool Engine::fault_fresh(Lane& lane, const Slot& slot, Index index, bool assign,
+                                                       Mapping& mapping) {
+  const bool untouched = slot.file->pages.word(index.block()).untouched();
+  if (untouched && hugepages_now_ != spec::Hugepages::kOff) {
+    return fresh_blocks_ && fault_fresh_block<kBeside>(lane, slot, index, assign, mapping);
+  }
+  return fresh_pages_ && fault_fresh_page<kBeside>(lane, slot, index, assign, mapping);
+}
+
 // The first fault of a page that no leaf covers, or a fault that is not that simple.
 template <bool kBeside>
-[[gnu::noinline]] Engine::Errno Engine::fault_unmapped(Lane& lane, Slot& slot, Gfn gfn, bool to_private, bool map,
-                                                       Mapping& mapping) {
+[[gnu::always_inline]] inline Engine::Errno Engine::fault_without_leaf(Lane& lane, Slot& slot, Gfn gfn, bool to_private,
+                                                                       bool map, Mapping& mapping) {
   if (map && slot.file->open) {
     const SchemeLock scheme(lane, kBeside ? slot.file->scheme_lock : nullptr);
     if (fault_fresh<kBeside>(lane, slot, slot.index_of(gfn), snp_ && to_private, mapping)) return spec::kOk;
@@ -91,7 +108,61 @@ template <bool kBeside>
   return fault_gmem(lane, slot, gfn, to_private, map, mapping);
 }
 
+template <bool kBeside>
+[[gnu::noinline]] Engine::Errno Engine::fault_unmapped(Lane& lane, Slot& slot, Gfn gfn, bool to_private, bool map,
+                                                       Mapping& mapping) {
+  return fault_without_leaf<kBeside>(lane, slot, gfn, to_private, map, mapping);
+}
+
 template Engine::Errno Engine::fault_unmapped<false>(Lane&, Slot&, Gfn, bool, bool, Mapping&);
 template Engine::Errno Engine::fault_unmapped<true>(Lane&, Slot&, Gfn, bool, bool, Mapping&);
+
+namespace {
+// Of the fault of an op whose address lies in a slot.
+Gfn gfn_of(const spec::OpRecord& op) { return {static_cast<uint64_t>(static_cast<int64_t>(op.address)) >> kPageShift}; }
+bool wants_private(const spec::OpRecord& op) { return (op.flags & spec::kFlagPrivate) != 0; }
+}  // namespace
+
+// The same for an op.
+template <bool kBeside>
+[[gnu::noinline]] Engine::Errno Engine::fault_first(Lane& lane, const spec::OpRecord& op, Slot& slot, Outcome& out) {
+  Mapping mapping;
+  const Errno error = fault_without_leaf<kBeside>(lane, slot, gfn_of(op), wants_private(op),
+                                                  (op.flags & spec::kFlagNoMap) == 0, mapping);
+  set_mapping(out, error, mapping);
+  return error;
+}
+
+// An op in a slot of a VM that runs. REQUIRES: its address lies in the slot. What it calls it calls last, so that a
+// fault of a mapped page needs nothing but registers.
+template <bool kBeside>
+[[gnu::always_inline]] inline Engine::Errno Engine::fault_in(Lane& lane, const spec::OpRecord& op, Slot& slot,
+                                                             Outcome& out) {
+  const bool to_private = wants_private(op);
+  if (page_of_slot_private(slot, gfn_of(op)) != to_private || !served_from_gmem(*slot.file, to_private)) [[unlikely]]
+    return fault_anywhere(lane, op, out);
+  Mapping mapping;
+  if (!find_leaf(slot, gfn_of(op), to_private, mapping)) return fault_first<kBeside>(lane, op, slot, out);
+  set_mapping(out, spec::kOk, mapping);
+  return spec::kOk;
+}
+
+[[gnu::noinline]] Engine::Errno Engine::fault_beside(Lane& lane, const spec::OpRecord& op, Outcome& out) {
+  Slot* slot = lane.running_slot(op.vm, op.address);
+  if (slot == nullptr) [[unlikely]]
+    return fault_anywhere(lane, op, out);
+  BlockLock block(lane);
+  block.hold(*slot->file, lock_range(slot->index_of(gfn_of(op))));
+  return fault_in<true>(lane, op, *slot, out);
+}
+
+Engine::Errno Engine::op_fault(Lane& lane, const spec::OpRecord& op, Outcome& out) {
+  if (lane.locks != nullptr) [[unlikely]]
+    return fault_beside(lane, op, out);
+  Slot* slot = lane.running_slot(op.vm, op.address);
+  if (slot == nullptr) [[unlikely]]
+    return fault_anywhere(lane, op, out);
+  return fault_in<false>(lane, op, *slot, out);
+}
 
 }  // namespace gmem

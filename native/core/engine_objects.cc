@@ -145,12 +145,12 @@ bool Engine::delete_slot(Vm& vm, uint32_t number) {
   if (!zap(lane_, file, slot.indexes())) return false;
   const bool last_of_file = !file.open && file.bindings.size() == 1;
   if (last_of_file && !drop_copies(file, file.all())) return false;
-  if (!give_kinds_back(vm, slot)) return false;
-  vm.by_gfn.erase(std::find(vm.by_gfn.begin(), vm.by_gfn.end(), &slot));
   lane_.forget_slots();
   if (vcpus_) {
     for (auto& lane : vcpus_->lanes) lane->forget_slots();
   }
+  if (!give_kinds_back(vm, slot)) return false;
+  vm.by_gfn.erase(std::find(vm.by_gfn.begin(), vm.by_gfn.end(), &slot));
   file.bindings.erase(slot.first.value);
   vm.slots.erase(it);
   drop_file_if_unused(file);

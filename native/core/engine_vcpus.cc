@@ -196,7 +196,7 @@ uint64_t Engine::run_share(Lane& lane, const Epoch& epoch, uint64_t& ran) {
     lane.let_others_in();
     if (share.of(epoch.ops[i]) != lane.number) continue;
     if (lane.interrupted()) return i;
-    run_one(lane, epoch.ops[i], kept ? epoch.outcomes[i] : scratch, kept);
+    run_on(lane, epoch.ops[i], kept ? epoch.outcomes[i] : scratch, kept);
     if (lane.stop != Lane::Stop::kNo) return i;
     ++ran;
   }
@@ -285,7 +285,7 @@ uint64_t Engine::run_beside(Epoch& epoch) {
   for (uint64_t i = rest; i < epoch.end; ++i) {
     if (i < results[share.of(epoch.ops[i])].stopped_at) continue;
     if (lane_.interrupted()) break;
-    run_one(lane_, epoch.ops[i], kept ? epoch.outcomes[i] : scratch, kept);
+    run_on(lane_, epoch.ops[i], kept ? epoch.outcomes[i] : scratch, kept);
     if (lane_.stop != Lane::Stop::kNo) break;
     if (knobs_.metadata != spec::Metadata::kStructPage) note_metadata();
     ++figures_.ops_alone;
@@ -305,7 +305,7 @@ uint64_t Engine::run_alone(const spec::OpRecord* ops, uint64_t first, uint64_t e
     if (ahead.due(i, ops, end)) [[unlikely]]
       look_ahead(ahead, lane_, i, ops[i + Lookahead::kDistance]);
     const ExclusiveGuard exclusive(vcpus_ ? exclusive_lock(ops[i]) : nullptr, lane_.figures(LockKind::kScheme));
-    run_one(lane_, ops[i], kept ? outcomes[i] : scratch, kept);
+    run_on(lane_, ops[i], kept ? outcomes[i] : scratch, kept);
     if (ends_objects(ops[i])) [[unlikely]]
       ahead.forget();
     if (lane_.stop != Lane::Stop::kNo) break;

@@ -121,16 +121,23 @@ struct alignas(kNoSharingBytes) Lane {
 
   // The slot of the gfn, or nullptr; the one this lane met last in the VM is looked at first.
   Slot* slot_at(const Vm& vm, Gfn gfn) {
-    Met& met = met_[reinterpret_cast<uintptr_t>(&vm) / alignof(Vm) % kMet];
+    Met& met = met_[vm.number % kMet];
     if (met.vm == &vm && met.slot->gfns.contains(gfn)) return met.slot;
     return search(vm, gfn, met);
   }
   // The slot of the gfn if it is the one this lane met last in the VM, else nullptr.
   const Slot* met(const Vm& vm, Gfn gfn) const {
-    const Met& met = met_[reinterpret_cast<uintptr_t>(&vm) / alignof(Vm) % kMet];
+    const Met& met = met_[vm.number % kMet];
     return met.vm == &vm && met.slot->gfns.contains(gfn) ? met.slot : nullptr;
   }
-  // A slot is gone.
+  // The slot of a guest-physical address as a record has it, where the VM of that number runs and it is the one this
+  // lane met last in it; else nullptr, which says nothing. Any number and any address may be asked for.
+  Slot* running_slot(uint32_t vm, double gpa) const {
+    const Met& met = met_[vm % kMet];
+    if (met.number != vm || !(gpa >= met.first_gpa && gpa < met.end_gpa) || !met.vm->runs) return nullptr;
+    return met.slot;
+  }
+  // A slot will be gone, or end earlier.
   void forget_slots() {
     for (Met& met : met_) met = Met{};
   }
@@ -139,12 +146,18 @@ struct alignas(kNoSharingBytes) Lane {
   struct Met {
     const Vm* vm = nullptr;
     Slot* slot = nullptr;
+    double first_gpa = 0;  // of the slot, and behind it
+    double end_gpa = 0;
+    uint32_t number = 0;  // of the VM
   };
   static constexpr size_t kMet = 4;
 
   [[gnu::noinline]] static Slot* search(const Vm& vm, Gfn gfn, Met& met) {
     Slot* slot = vm.slot_at(gfn);
-    if (slot != nullptr) met = {&vm, slot};
+    if (slot != nullptr) {
+      met = {&vm, slot, static_cast<double>(Pages{slot->gfns.first.value}.bytes()),
+             static_cast<double>(Pages{slot->gfns.end.value}.bytes()), vm.number};
+    }
     return slot;
   }
 

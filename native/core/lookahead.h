@@ -76,8 +76,11 @@ class Lookahead {
 // Slots or files may be gone after the op.
 inline bool ends_objects(const spec::OpRecord& op) {
   using spec::OpKind;
-  const auto kind = static_cast<OpKind>(op.kind);
-  return kind == OpKind::kBind || kind == OpKind::kClose || kind == OpKind::kDestroy;
+  constexpr auto bit = [](OpKind kind) { return uint64_t{1} << static_cast<uint32_t>(kind); };
+  constexpr uint64_t kKinds = bit(OpKind::kBind) | bit(OpKind::kClose) | bit(OpKind::kDestroy);
+  static_assert(spec::kOpKinds <= 64);
+  // A record may hold any kind: of one that does not exist this says something or other.
+  return (kKinds >> (op.kind & 63) & 1) != 0;
 }
 
 }  // namespace gmem

@@ -114,6 +114,9 @@ inline Slot* File::slot_at(Index index) const {
 }
 
 struct Vm {
+  explicit Vm(uint32_t vm_number) : number(vm_number) {}
+
+  const uint32_t number;
   bool destroyed = false;
   bool runs = false;       // its vCPUs may run: not destroyed and, on tdx, finalized
   bool launching = false;  // a page was populated
