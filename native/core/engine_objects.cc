@@ -39,7 +39,7 @@ Engine::Errno Engine::op_create(const spec::OpRecord& op) {
     const uint64_t serial = next_serial_;
     auto file = std::make_unique<File>(page_lines_, op.gmem, serial, op.vm, pages, (flags & spec::kCreateFlagMmap) != 0,
                                        init_shared, initially_private_ && !init_shared, growth_of(pages));
-    if (in_place_) file->changed_kinds = std::make_unique<ShareMap>(flag_lines_, file->all());
+    if (in_place_) file->changed_kinds = std::make_unique<ShareMap>(flag_lines_, file->all(), file->growth());
     if (!in_place_ && knobs_.punch != spec::Punch::kSplit) {
       file->retained = std::make_unique<ShareMap>(flag_lines_, file->all());
     }

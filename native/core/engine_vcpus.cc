@@ -23,6 +23,8 @@ constexpr uint64_t kMostBeside = uint64_t{1} << 16;
 constexpr uint64_t kAloneAtOnce = 1024;
 // Shorter ones are looked through: there is something scarce that ends them.
 constexpr uint64_t kLeastOpen = 4096;
+// Ops of other lanes that a lane goes over before it looks up.
+constexpr uint64_t kSkippedAtOnce = 64;
 constexpr uint64_t kUnlimited = ~uint64_t{0};
 
 constexpr uint64_t bit_of(OpKind kind) { return uint64_t{1} << static_cast<uint32_t>(kind); }
@@ -191,14 +193,22 @@ uint64_t Engine::run_share(Lane& lane, const Epoch& epoch, uint64_t& ran) {
   const Share share(static_cast<uint32_t>(vcpus_->lanes.size()));
   const bool kept = epoch.outcomes != nullptr;
   Outcome scratch{};
-  for (uint64_t i = epoch.first; i < epoch.end; ++i) {
-    if (epoch.open && !small(epoch.ops[i])) return i;
+  uint64_t i = epoch.first;
+  while (i < epoch.end) {
     lane.let_others_in();
-    if (share.of(epoch.ops[i]) != lane.number) continue;
-    if (lane.interrupted()) return i;
+    // The ops of other lanes: many, where there are many lanes. Who waits for this one's block does not wait for them.
+    const uint64_t look = std::min(epoch.end, i + kSkippedAtOnce);
+    if (epoch.open) {
+      for (; i < look && small(epoch.ops[i]) && share.of(epoch.ops[i]) != lane.number;) ++i;
+    } else {
+      for (; i < look && share.of(epoch.ops[i]) != lane.number;) ++i;
+    }
+    if (i == look) continue;
+    if ((epoch.open && !small(epoch.ops[i])) || lane.interrupted()) return i;
     run_on(lane, epoch.ops[i], kept ? epoch.outcomes[i] : scratch, kept);
     if (lane.stop != Lane::Stop::kNo) return i;
     ++ran;
+    ++i;
   }
   return epoch.end;
 }
@@ -361,13 +371,29 @@ void Engine::muster(uint32_t threads) {
 }
 
 // Before so many ops: makes what faults all over the files will write first resident, where that is done by huge pages.
-// By one thread, in the time another would wait for it anyway. Not where the ops are few beside what they could write.
+// A table a thread, one after another. Not where the ops are few beside what they could write.
 void Engine::expect_faults(uint64_t count_of_ops) {
   if (count_of_ops < blocks_by_huge_pages_ / 8 || count_of_ops == 0) return;
+  std::vector<PageMap*> maps;
   for (auto& [serial, file] : files_) {
-    if (file->by_huge_pages) file->pages.expect_all();
+    if (file->by_huge_pages && !file->pages.all_expected()) maps.push_back(&file->pages);
   }
-  if (snp_) rmp_.expect_blocks(blocks_by_huge_pages_);
+  const bool rmp = snp_ && !rmp_.blocks_expected(blocks_by_huge_pages_);
+  const size_t tables = maps.size() + (rmp ? 1 : 0);
+  auto work = [&](uint32_t member) {
+    for (size_t table = member; table < tables; table += vcpus_->team.size()) {
+      if (table < maps.size()) {
+        maps[table]->expect_all();
+      } else {
+        rmp_.expect_blocks(blocks_by_huge_pages_);
+      }
+    }
+  };
+  if (tables > 1) {
+    vcpus_->team.run(work);
+  } else {
+    for (uint32_t member = 0; member < tables; ++member) work(member);
+  }
 }
 
 uint64_t Engine::run_on_vcpus(const spec::OpRecord* ops, uint64_t count_of_ops, Outcome* outcomes, uint32_t threads,

@@ -25,12 +25,14 @@ struct FlagLines {
 template <class Number>
 class FlagMap {
  public:
-  // Nothing is flagged. Throws std::bad_alloc when the address space does not allow it.
-  FlagMap(FlagLines& lines, Run<Number> all)
+  // Nothing is flagged. Every fault reads a word: by huge pages that is one page fault of the machine for 512 GiB of
+  // memory, not one for 2 GiB. Throws std::bad_alloc when the address space does not allow it.
+  FlagMap(FlagLines& lines, Run<Number> all, Growth growth = Growth::kWithUse)
       : lines_(&lines),
         all_(all),
         first_block_(all.first.block()),
-        words_(all.empty() ? 0 : (all.end - Pages{1}).block() - all.first.block() + 1) {}
+        words_(all.empty() ? 0 : (all.end - Pages{1}).block() - all.first.block() + 1,
+               growth) {}
   FlagMap(const FlagMap&) = delete;
   FlagMap& operator=(const FlagMap&) = delete;
   ~FlagMap() {

@@ -60,6 +60,8 @@ struct File {
   ShardedLock* scheme_lock = nullptr;
   std::unique_ptr<ShardedLock> own_lock;
 
+  // Of what a fault writes or reads by its block.
+  Growth growth() const { return by_huge_pages ? Growth::kByHugePages : Growth::kWithUse; }
   bool contains(Index index) const { return index.value < size.value; }
   // The aligned block lies wholly inside the file.
   bool block_inside(uint64_t block) const { return Index::of_block(block + 1).value <= size.value; }
@@ -83,7 +85,7 @@ struct Slot {
         file(&slot_file),
         first(slot_first),
         distance(slot_gfns.first.value - slot_first.value),
-        kinds(flag_lines, slot_gfns) {}
+        kinds(flag_lines, slot_gfns, slot_file.growth()) {}
 
   const uint32_t number;
   Run<Gfn> gfns;  // its end comes down while a deletion goes on, and only then

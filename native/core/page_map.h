@@ -203,6 +203,7 @@ class PageMap {
 
   // Threads will walk all over the file.
   void expect_all() { words_.expect_all(words_.capacity()); }
+  bool all_expected() const { return words_.expected(words_.capacity()); }
 
   // Lowest block at or after `from`, below `end`, whose region was ever touched; `end` when there is none.
   uint64_t next_touched(uint64_t from, uint64_t end) const;

@@ -95,6 +95,7 @@ class Rmp {
   }
   // Threads will assign so many blocks.
   void expect_blocks(uint64_t count) { words_.expect_all(count); }
+  bool blocks_expected(uint64_t count) const { return words_.expected(count); }
   // Bits of the assigned pages of a block.
   Bitmap512 assigned(uint64_t block) const;
   void share(bool on) {

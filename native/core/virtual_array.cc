@@ -90,7 +90,7 @@ void ArrayMapping::populate(size_t granule, uintptr_t begin, uintptr_t end) {
 
 void ArrayMapping::make_resident(size_t size) {
   if (!by_huge_pages) return;
-  const size_t behind = std::min(granules(), round_up(size, kGranuleBytes) / kGranuleBytes);
+  const size_t behind = granules_of(size);
   for (; made_resident < behind; ++made_resident) {
     if (resident[made_resident] == 0) run_ahead(made_resident);
   }

@@ -51,9 +51,12 @@ struct ArrayMapping {
   void run_ahead(size_t granule);
   // Makes the first `size` bytes resident, if the mapping grows by huge pages. REQUIRES: no other thread is here.
   void make_resident(size_t size);
+  // Nothing is left for make_resident to do.
+  bool is_resident(size_t size) const { return !by_huge_pages || made_resident >= granules_of(size); }
 
  private:
   void populate(size_t granule, uintptr_t begin, uintptr_t end);
+  size_t granules_of(size_t size) const { return std::min(granules(), (size + kGranuleBytes - 1) / kGranuleBytes); }
 };
 
 template <class T>
@@ -104,6 +107,10 @@ class VirtualArray {
   // are made now, by one of them. REQUIRES: no other thread is here.
   void expect_all(size_t count) {
     if (count != 0) mapping_.make_resident(std::min(count, capacity_) * sizeof(T));
+  }
+  // Nothing is left for that to do.
+  bool expected(size_t count) const {
+    return count == 0 || mapping_.is_resident(std::min(count, capacity_) * sizeof(T));
   }
   // Brings the element's cache line near; nothing happens when there is none. Inlined always, and so must be whatever
   // does nothing but call it: GCC takes a function that only prefetches for one without effect and drops its calls.

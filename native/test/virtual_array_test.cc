@@ -128,7 +128,11 @@ TEST(virtual_array_grows_by_huge_pages) {
       array[at] = at + 1;
     }
     CHECK(resident_bytes(array.data(), size) <= 3 * kHugePage + kPage);
+    CHECK_EQ(array.expected(size / 8), false);
+    array.expect_all(size / 16);
+    CHECK(array.expected(size / 16) && array.expected(0) && !array.expected(size / 8));
     array.expect_all(size / 8);
+    CHECK(array.expected(size / 8) && array.expected(size));
     CHECK(resident_bytes(array.data(), size) >= size);
     for (size_t at = 1; at < size / 8 - 1; at += 509) CHECK_EQ(array[at], at == size / 16 ? at + 1 : 0);
   }
