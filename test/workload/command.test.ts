@@ -120,8 +120,17 @@ test('problems and misuse: exit code 2, nothing on stdout', (t) => {
     /^.*misfit\.yaml:9:13: phases\[2\]\.phase: populate comes after flip \(phases\[0\]\).*\n.*:10:25: phases\[3\]\.size: got 0.*\n$/,
   );
   const good = file(folder, 'x.yaml', LINES);
-  assert.match(gmem(['run', good, '--set', 'nonsense']).stderr, /setting "nonsense", accepted: key\.path=value/);
-  assert.equal(gmem(['run', good, '--guest-memory', 'lots']).code, 2);
+  const blames = (option: string, value: string, message: RegExp): void => {
+    const ran = gmem(['run', good, option, value]);
+    assert.deepEqual([ran.code, ran.stdout], [2, '']);
+    assert.match(ran.stderr, message);
+  };
+  blames('--set', 'nonsense', /^--set nonsense: got "nonsense", accepted: key\.path=value.*\n$/);
+  blames('--set', 'hostt=64GiB', /^--set hostt: unknown key, .*accepted: schema, name, .*phases\n$/);
+  blames('--set', 'machine.hostt=64GiB', /^--set machine\.hostt: unknown key, .*accepted: memory, .*hostMemory\n$/);
+  blames('--set', 'machine.arch=riscv', /^--set machine\.arch: got "riscv", accepted: none, snp, tdx, pkvm\n$/);
+  blames('--guest-memory', 'lots', /^--guest-memory: got "lots", accepted: bytes or a size such as .*\n$/);
+  blames('--sweep', 'phases[0].times=1,x', /^--sweep phases\[0\]\.times: got "x", accepted: a whole number.*\n$/);
   const trace = file(folder, 'x.jsonl', ['{"op":"create","size":4096}']);
   assert.match(gmem(['run', trace]).stderr, /x\.jsonl:.* /);
   assert.equal(gmem(['run', trace]).code, 2);
