@@ -100,6 +100,34 @@ test('check, replay and convert take a scenario; what is converted runs alike', 
   assert.match(piped, /"op":"convert".*"to":"shared".*"source":"flip"/);
 });
 
+test('--set is the same to every verb that takes a scenario', (t) => {
+  const folder = scratch(t);
+  const input = file(folder, 'x.yaml', LINES);
+  const set = ['--set', 'phases[0].times=5', '--set', 'machine.memory=512MiB'];
+  const rows = (verb: string, from: string, ...more: string[]): ResultsDocument['results'] =>
+    simulated(gmem([verb, from, ...more, '--format', 'json']).stdout).results;
+  const host = ['--seed', '5', '--memory', '2GiB'];
+  const direct = rows('run', input, ...set, ...host, '--policies', 'rfc-thp');
+  assert.equal((direct[0] as { ops: number }).ops, 2 + 20 + 2048);
+  assert.deepEqual(rows('compare', input, ...set, ...host, '--policies', 'rfc-thp'), direct);
+  assert.deepEqual(rows('replay', input, ...set, ...host, '--policy', 'rfc-thp'), direct);
+  const out = path.join(folder, 'ops.gmt');
+  assert.equal(gmem(['convert', input, ...set, '-o', out]).code, 0);
+  assert.deepEqual(rows('compare', out, ...host, '--policies', 'rfc-thp'), direct);
+  assert.match(gmem(['check', input, ...set]).stdout, /ops +2070 /);
+  // A trace has no keys, and a wrong one is the option's fault here too.
+  const trace = file(folder, 'x.jsonl', ['{"op":"create","size":4096}']);
+  for (const verb of ['convert', 'check', 'compare']) {
+    const rest = verb === 'convert' ? ['-o', '-'] : [];
+    const taken = gmem([verb, trace, '--set', 'machine.memory=1GiB', ...rest]);
+    assert.equal(taken.code, 2);
+    assert.match(taken.stderr, /x\.jsonl: has no settings: it is .*, accepted: a scenario/);
+    const wrong = gmem([verb, input, '--set', 'machine.arch=riscv', ...rest]);
+    assert.equal(wrong.code, 2);
+    assert.match(wrong.stderr, /^--set machine\.arch: got "riscv", accepted: /);
+  }
+});
+
 test('problems and misuse: exit code 2, nothing on stdout', (t) => {
   const folder = scratch(t);
   const bad = file(folder, 'bad.yaml', [...LINES, '  - {phase: flip, tims: 3}', '  - {phase: flop}']);
