@@ -4,7 +4,7 @@ import { compare } from '../compare/compare.js';
 import { PRESET_NAMES, type PresetName } from '../policy/presets.js';
 import { runJob } from './job.js';
 import type { Done } from './main.js';
-import { policyNames, type RunFlags, runOptions, SIMULATORS } from './options.js';
+import { policyNames, type RunFlags, runOptions, SIMULATORS, setOption } from './options.js';
 import { planOutput } from './output.js';
 
 interface CompareFlags extends RunFlags {
@@ -21,7 +21,8 @@ export function compareCommand(done: Done): Command {
         '--policies <names>',
         `comma-separated (default: all, or those a scenario names): ${PRESET_NAMES.join(', ')}`,
       ).argParser(policyNames),
-    );
+    )
+    .addOption(setOption());
   for (const option of runOptions(SIMULATORS)) command.addOption(option);
   return command
     .addHelpText(

@@ -5,9 +5,10 @@ import { grouped } from '../report/format.js';
 import { TRACE_FORMAT_NAMES } from '../trace/formats.js';
 import { openInput } from '../trace/input.js';
 import { OUTPUT_EXTENSIONS, writeStream } from '../trace/output.js';
+import type { Setting } from '../trace/setting.js';
 import { EXIT } from './exit.js';
 import type { Done } from './main.js';
-import { oneOf } from './options.js';
+import { oneOf, setOption } from './options.js';
 import { writeOut } from './output.js';
 
 export function convertCommand(done: Done): Command {
@@ -24,9 +25,10 @@ export function convertCommand(done: Done): Command {
         `format of INPUT (default: told by its content): ${TRACE_FORMAT_NAMES.join(', ')}`,
       ).argParser(oneOf('--input-format', TRACE_FORMAT_NAMES)),
     )
+    .addOption(setOption())
     .option('-q, --quiet', 'no message on stderr', false)
-    .action(async (path: string, flags: { output: string; inputFormat?: string; quiet: boolean }) => {
-      const { ops, fitted } = await openInput(path, { format: flags.inputFormat });
+    .action(async (path: string, flags: { output: string; inputFormat?: string; set?: Setting[]; quiet: boolean }) => {
+      const { ops, fitted } = await openInput(path, { format: flags.inputFormat, settings: flags.set });
       if (flags.output === '-') for (const chunk of jsonlChunks(ops)) await writeOut(chunk);
       else await writeStream(ops, flags.output);
       if (!flags.quiet && flags.output !== '-') {

@@ -4,10 +4,11 @@
 import type { CompareInput, CompareOptions } from '../compare/compare.js';
 import { fileDigest } from '../compare/digest.js';
 import { isRun, type ResultsDocument } from '../compare/results.js';
-import { type Sweep, type SweepStep, settingOf, sweptDocument } from '../compare/sweep.js';
+import { type Sweep, type SweepStep, settingText, sweptDocument } from '../compare/sweep.js';
 import { metThresholds } from '../compare/threshold.js';
 import type { CostTable } from '../cost/table.js';
 import { openInput } from '../trace/input.js';
+import { type Setting, settingOf } from '../trace/setting.js';
 import { EXIT, type ExitCode, UsageError } from './exit.js';
 import { onInterrupt } from './interrupt.js';
 import type { RunFlags } from './options.js';
@@ -47,7 +48,7 @@ export async function runJob(
       const steps: SweepStep[] = [];
       for (const value of sweep.values) {
         if (interruption.signal.aborted) break;
-        const settings = [...(flags.set ?? []), settingOf(sweep, value)];
+        const settings = [...(flags.set ?? []), settingOf('--sweep', settingText(sweep, value))];
         steps.push({ value, document: await runOnce(path, flags, settings, own, run) });
       }
       document = sweptDocument(sweep, steps);
@@ -71,7 +72,7 @@ interface OwnOptions extends Pick<CompareOptions, 'samples' | 'signal' | 'onProg
 async function runOnce(
   path: string,
   flags: RunFlags,
-  settings: string[] | undefined,
+  settings: readonly Setting[] | undefined,
   { detailed, ...own }: OwnOptions,
   run: Runner,
 ): Promise<ResultsDocument> {

@@ -12,6 +12,7 @@ import { ARCHES, type Arch } from '../spec/knobs.js';
 import { parseSize } from '../spec/units.js';
 import { MAX_VCPU_THREADS } from '../spec/vcpus.js';
 import { TRACE_FORMAT_NAMES } from '../trace/formats.js';
+import { type Setting, settingOf } from '../trace/setting.js';
 import { UsageError } from './exit.js';
 
 export type EngineName = (typeof ENGINES)[number];
@@ -28,7 +29,7 @@ export interface RunFlags {
   seed?: number;
   vcpus?: number;
   /** Settings of a scenario, `key.path=value`. */
-  set?: string[];
+  set?: Setting[];
   failIf?: Threshold[];
   latency?: true;
   cost?: string;
@@ -77,9 +78,15 @@ function memory(text: string): number {
   return bytes;
 }
 
-/** Repeatable. */
-export function settings(text: string, before: string[] | undefined): string[] {
-  return [...(before ?? []), text];
+/** `--set`, of the verbs that take a scenario; repeatable. */
+export function setOption(): Option {
+  return new Option(
+    '--set <key=value>',
+    'set a key of the scenario, such as phases[2].blocks=40; repeatable',
+  ).argParser((text: string, before: Setting[] | undefined): Setting[] => [
+    ...(before ?? []),
+    settingOf('--set', text),
+  ]);
 }
 
 /** `key=v1,v2,...`: what `--sweep` takes. */

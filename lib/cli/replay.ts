@@ -7,7 +7,7 @@ import { PRESET_NAMES, type PresetName } from '../policy/presets.js';
 import { UsageError } from './exit.js';
 import { runJob } from './job.js';
 import type { Done } from './main.js';
-import { oneOf, type RunFlags, runOptions } from './options.js';
+import { oneOf, type RunFlags, runOptions, setOption } from './options.js';
 import { OutcomeFile } from './outcome-file.js';
 import { planOutput, type Target, writeOut } from './output.js';
 
@@ -35,7 +35,8 @@ export function replayCommand(done: Done): Command {
     )
     .addOption(
       new Option('--verify', 'recount every counter and check every invariant at the end (exit code 1 if one fails)'),
-    );
+    )
+    .addOption(setOption());
   for (const option of runOptions(ENGINES)) command.addOption(option);
   return command
     .addHelpText(

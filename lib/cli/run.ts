@@ -5,7 +5,7 @@ import type { Sweep } from '../compare/sweep.js';
 import { PRESET_NAMES, type PresetName } from '../policy/presets.js';
 import { runJob } from './job.js';
 import type { Done } from './main.js';
-import { policyNames, type RunFlags, runOptions, SIMULATORS, settings, sweptKey } from './options.js';
+import { policyNames, type RunFlags, runOptions, SIMULATORS, setOption, sweptKey } from './options.js';
 import { planOutput } from './output.js';
 
 interface ScenarioFlags extends RunFlags {
@@ -25,11 +25,7 @@ export function runCommand(done: Done): Command {
         `comma-separated (default: those the scenario names, or all): ${PRESET_NAMES.join(', ')}`,
       ).argParser(policyNames),
     )
-    .addOption(
-      new Option('--set <key=value>', 'set a key of the scenario, such as phases[2].blocks=40; repeatable').argParser(
-        settings,
-      ),
-    )
+    .addOption(setOption())
     .addOption(new Option('--guest-memory <size>', 'memory of the guests: the same as --set machine.memory=SIZE'));
   command.addOption(
     new Option('--sweep <key=v1,v2,...>', 'run once with each value of a key: a row a policy and value').argParser(
@@ -54,8 +50,10 @@ Examples:
     .action(async (scenario: string, flags: ScenarioFlags) => {
       const targets = await planOutput(flags.format ?? ['table'], flags.output);
       const set = [
-        ...(flags.guestMemory === undefined ? [] : [`machine.memory=${flags.guestMemory}`]),
-        ...(flags.seed === undefined ? [] : [`machine.seed=${flags.seed}`]),
+        ...(flags.guestMemory === undefined
+          ? []
+          : [{ text: `machine.memory=${flags.guestMemory}`, label: '--guest-memory' }]),
+        ...(flags.seed === undefined ? [] : [{ text: `machine.seed=${flags.seed}`, label: '--seed' }]),
         ...(flags.set ?? []),
       ];
       done(

@@ -15,7 +15,7 @@ export interface SweepStep {
 }
 
 /** `key=value`, as a scenario takes it. */
-export function settingOf(sweep: Sweep, value: string): string {
+export function settingText(sweep: Sweep, value: string): string {
   return `${sweep.key}=${value}`;
 }
 
@@ -30,7 +30,7 @@ export function sweptDocument(sweep: Sweep, steps: readonly SweepStep[]): Result
   for (const { policy } of first.document.results) {
     for (const { value, document } of steps) {
       const row = document.results.find((result) => result.policy === policy);
-      if (row !== undefined) results.push({ ...row, setting: settingOf(sweep, value) });
+      if (row !== undefined) results.push({ ...row, setting: settingText(sweep, value) });
     }
   }
   const interrupted = steps.some(({ document }) => document.interrupted);

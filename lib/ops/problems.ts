@@ -36,6 +36,12 @@ export class InputProblems {
     }
   }
 
+  /** Adds a problem of what is said about the file from outside, `label` in place of its place. */
+  addOutside(label: string, message: string): void {
+    this.#count += 1;
+    if (this.#lines.length < LISTED) this.#lines.push(`${label}: ${message}`);
+  }
+
   /** @throws GmemError `ERR_GMEM_INPUT` with every listed problem, when there is one. */
   throwIfAny(): void {
     if (this.#count === 0) return;

@@ -8,6 +8,7 @@ import { CALIBRATION_SCHEMA } from '../calibrate/document.js';
 import { COMPARE_SCHEMA, type ResultsDocument, rowName } from '../compare/results.js';
 import { GmemError } from '../engine/error.js';
 import { reasonOf } from '../trace/source.js';
+import { differences } from './apart.js';
 import { documentProblems, pathText } from './schema.js';
 
 /** A document and the file it is of. */
@@ -93,9 +94,9 @@ function together(first: Read, others: readonly Read[]): ResultsDocument {
   const problems: string[] = [];
   const owners = new Map<string, string>();
   for (const { file, document } of [first, ...others]) {
-    const apart = difference(first.document, document);
-    if (apart !== undefined)
-      problems.push(`${file}: ${apart} is not that of ${first.file}, accepted: runs of one input`);
+    for (const { key, one, other } of differences(first.document, document)) {
+      problems.push(`${file}: ${key} is ${other}, in ${first.file} ${one}, accepted: runs of one input, all set alike`);
+    }
     for (const result of document.results) {
       const name = rowName(result);
       const owner = owners.get(name);
@@ -111,20 +112,6 @@ function together(first: Read, others: readonly Read[]): ResultsDocument {
     ...(all.some(({ interrupted }) => interrupted) ? { interrupted: true as const } : {}),
     results: all.flatMap(({ results }) => results),
   };
-}
-
-/** What makes the numbers of two documents no comparison; the name of a file, the machine and its times do not. */
-function difference(one: ResultsDocument, other: ResultsDocument): string | undefined {
-  const aspects: Readonly<Record<string, (document: ResultsDocument) => unknown>> = {
-    // How many guests there are follows from the input, and earlier versions did not say it.
-    input: ({ input: { path: _, guests: __, guest_bytes_peak: ___, ...input } }) => input,
-    settings: ({ settings }) => settings,
-    sweep: ({ sweep }) => sweep ?? null,
-    cost_table: ({ cost_table }) => cost_table,
-  };
-  return Object.keys(aspects).find(
-    (name) => JSON.stringify(aspects[name]?.(one)) !== JSON.stringify(aspects[name]?.(other)),
-  );
 }
 
 function refusal(problems: string[]): GmemError {

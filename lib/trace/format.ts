@@ -5,6 +5,7 @@
 import type { OpSource } from '../ops/source.js';
 import type { PolicyInput } from '../policy/policy.js';
 import type { Arch } from '../spec/knobs.js';
+import type { Setting } from './setting.js';
 
 /** Fed a file's bytes (decompressed) as they come. Nothing but a GmemError `ERR_GMEM_INPUT` is thrown. */
 export interface StreamReader {
@@ -38,9 +39,9 @@ export interface TraceFormat {
   /**
    * @param file name shown in error messages.
    * @param sizeBytes size of the content, when it is known beforehand.
-   * @param settings `key.path=value` each, for a format with `takesSettings`.
+   * @param settings for a format with `takesSettings`.
    */
-  reader(file: string, sizeBytes?: number, settings?: readonly string[]): StreamReader | Promise<StreamReader>;
+  reader(file: string, sizeBytes?: number, settings?: readonly Setting[]): StreamReader | Promise<StreamReader>;
   /**
    * Opens a large regular file, not compressed, to be gone through where it is. `undefined`: it has to be read by `reader`.
    * What is wrong with the file is told in the same words.

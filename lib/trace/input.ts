@@ -9,6 +9,7 @@ import { type Extent, extentOf } from './extent.js';
 import { fitStream, lacksMemory } from './fit.js';
 import type { RunWishes, TraceFormat } from './format.js';
 import { acceptedFormats, TRACE_FORMATS } from './formats.js';
+import type { Setting } from './setting.js';
 import { HEAD_BYTES, openSource } from './source.js';
 
 export interface Input {
@@ -43,13 +44,18 @@ export interface InputOptions {
   readonly settings?: readonly string[];
 }
 
+/** The same, with settings that may say which option they came by. */
+export interface OpenOptions extends Omit<InputOptions, 'settings'> {
+  readonly settings?: readonly Setting[] | undefined;
+}
+
 /**
  * Reads a file.
  *
  * @throws GmemError `ERR_GMEM_INPUT`: the file cannot be read, is of no known format, or has problems (all of them in
  *   `problems`).
  */
-export async function openInput(path: string, options: InputOptions = {}): Promise<Input> {
+export async function openInput(path: string, options: OpenOptions = {}): Promise<Input> {
   const forced = options.format === undefined ? undefined : formatNamed(path, options.format);
   const source = await openSource(path);
   let ops: OpSource;

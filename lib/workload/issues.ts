@@ -68,6 +68,13 @@ function valueAt(root: unknown, path: KeyPath): unknown {
   return value;
 }
 
+/** What may stand behind a path: keys of a mapping, positions in a list. Empty where nothing may. */
+export function acceptedAt(schema: z.ZodType, path: KeyPath, root: unknown): string {
+  const value = valueAt(root, path);
+  if (!Array.isArray(value)) return acceptedKeys(schema, path, root).join(', ');
+  return value.length === 0 ? '' : value.length === 1 ? '[0]' : `[0] to [${value.length - 1}]`;
+}
+
 /** Keys of the mapping a path leads to. */
 function acceptedKeys(schema: z.ZodType, path: KeyPath, root: unknown): string[] {
   let at: z.ZodType | undefined = schema;

@@ -3,8 +3,10 @@
  * them at once and each with its place. What is understood of it goes on to further checks, whose problems are told beside.
  */
 import { parseDocument, type YAMLError } from 'yaml';
-import { InputProblems, shown } from '../ops/problems.js';
+import { InputProblems } from '../ops/problems.js';
+import { asSetting, type Setting } from '../trace/setting.js';
 import { type Problem, problemsOf } from './issues.js';
+import { override } from './override.js';
 import { type KeyPath, Places, writtenPath } from './places.js';
 import { type ScenarioDocument, scenarioSchema } from './schema.js';
 import { type Understood, understood } from './understood.js';
@@ -26,34 +28,35 @@ export interface ParsedScenario {
  * Reads a scenario.
  *
  * @param file name shown in error messages.
- * @param settings `key.path=value`, the value in YAML: replaces or adds what the file says.
+ * @param settings each `key.path=value`, the value in YAML: replaces or adds what the file says. A problem of a key that was
+ *   set is said of the setting, not of a place in the file.
  * @throws GmemError `ERR_GMEM_INPUT` when it is no YAML, so that nothing is understood.
  */
-export function parseScenario(text: string, file: string, settings: readonly string[] = []): ParsedScenario {
+export function parseScenario(text: string, file: string, settings: readonly Setting[] = []): ParsedScenario {
   const places = new Places();
   const syntax = new InputProblems(file);
   const document = guarded(syntax, () =>
     parseDocument(text, { lineCounter: places.lines, intAsBigInt: true, uniqueKeys: true }),
   );
   places.document = document;
-  const overridden = new Map<string, string>();
+  const overridden: Overridden[] = [];
 
   const asYaml = (error: YAMLError): Placed => ({
     ...places.at(error.pos[0]),
     key: 'YAML',
     message: (error.message.split('\n')[0] as string).replace(/ at line \d+, column \d+:?$/, ''),
   });
-  const placed = (problem: Problem): Placed => {
+  const placed = (problem: Problem): Placed | Outside => {
     const path = problem.key === undefined ? problem.path : [...problem.path, problem.key];
     const key = writtenPath(path);
-    const setting = [...overridden].find(
-      ([name]) => key === name || key.startsWith(`${name}.`) || key.startsWith(`${name}[`),
+    const set = overridden.findLast(
+      ({ name }) => key === name || key.startsWith(`${name}.`) || key.startsWith(`${name}[`),
     );
-    return {
-      ...(problem.key === undefined ? places.ofValue(problem.path) : places.ofKey(problem.path, problem.key)),
-      key: key || 'scenario',
-      message: `${problem.message}${setting === undefined ? '' : ` (set by ${shown(setting[1])})`}`,
-    };
+    if (set !== undefined) {
+      return { label: set.label, message: key === set.name ? problem.message : `${key}: ${problem.message}` };
+    }
+    const place = problem.key === undefined ? places.ofValue(problem.path) : places.ofKey(problem.path, problem.key);
+    return { ...place, key: key || 'scenario', message: problem.message };
   };
 
   const errors = [...document.errors, ...document.warnings];
@@ -62,10 +65,12 @@ export function parseScenario(text: string, file: string, settings: readonly str
 
   let value: unknown = guarded(syntax, () => document.toJS({ maxAliasCount: 100 }));
   const problems: Problem[] = [];
+  const outside: Outside[] = [];
   for (const setting of settings) {
-    const problem = override(value, setting);
-    if ('message' in problem) problems.push({ path: [], message: problem.message });
-    else overridden.set(problem.name, setting);
+    const { text: given, label } = asSetting(setting);
+    const done = override(value, given);
+    if ('message' in done) outside.push({ label, message: done.message });
+    else overridden.push({ name: done.name, label });
   }
   value = exactNumbers(value, [], problems);
   const parsed = scenarioSchema.safeParse(value);
@@ -77,7 +82,7 @@ export function parseScenario(text: string, file: string, settings: readonly str
     }
   }
   const accept = (further: readonly Problem[]): ScenarioDocument => {
-    refuse(file, [...errors.map(asYaml), ...[...problems, ...further].map(placed)]);
+    refuse(file, [...outside, ...errors.map(asYaml), ...[...problems, ...further].map(placed)]);
     return parsed.data as ScenarioDocument;
   };
   return { understood: understood(value), accept };
@@ -90,10 +95,24 @@ interface Placed {
   message: string;
 }
 
-/** Throws when there is a problem. */
-function refuse(file: string, problems: readonly Placed[]): void {
+/** A problem of a setting. */
+interface Outside {
+  label: string;
+  message: string;
+}
+
+/** A key that a setting replaced or added, and what the setting is called. */
+interface Overridden {
+  name: string;
+  label: string;
+}
+
+/** Throws when there is a problem. Those of settings come first. */
+function refuse(file: string, problems: readonly (Placed | Outside)[]): void {
   const found = new InputProblems(file);
-  for (const { line, column, key, message } of problems.toSorted((a, b) => a.line - b.line || a.column - b.column)) {
+  for (const problem of problems) if ('label' in problem) found.addOutside(problem.label, problem.message);
+  const placed = problems.filter((problem) => 'line' in problem);
+  for (const { line, column, key, message } of placed.toSorted((a, b) => a.line - b.line || a.column - b.column)) {
     found.add(line, column, key, message);
   }
   found.throwIfAny();
@@ -130,35 +149,4 @@ function exactNumbers(value: unknown, path: KeyPath, problems: Problem[]): unkno
   return Object.fromEntries(
     Object.entries(value).map(([key, item]) => [key, exactNumbers(item, [...path, key], problems)]),
   );
-}
-
-/** Puts one `key.path=value` into `root`. @returns the path as written in messages. */
-function override(root: unknown, setting: string): { name: string } | { message: string } {
-  const equals = setting.indexOf('=');
-  const path = setting
-    .slice(0, Math.max(0, equals))
-    .trim()
-    .replace(/\[(\d+)\]/g, '.$1')
-    .split('.')
-    .map((part) => (/^\d+$/.test(part) ? Number(part) : part));
-  if (equals < 0 || path.includes('')) {
-    return {
-      message: `setting ${shown(setting)}, accepted: key.path=value, such as machine.memory=64GiB or phases[2].blocks=40`,
-    };
-  }
-  const given = parseDocument(setting.slice(equals + 1), { intAsBigInt: true });
-  if (given.errors.length > 0 || /[&*]/.test(setting))
-    return { message: `setting ${shown(setting)}: the value is no YAML` };
-  let at = root;
-  for (const part of path.slice(0, -1)) {
-    at =
-      typeof at === 'object' && at !== null && Object.hasOwn(at, part)
-        ? (at as Record<PropertyKey, unknown>)[part]
-        : undefined;
-  }
-  const last = path.at(-1) as string | number;
-  const fits = Array.isArray(at) ? typeof last === 'number' && last < at.length : typeof at === 'object' && at !== null;
-  if (!fits) return { message: `setting ${shown(setting)}: there is no such place in the scenario` };
-  Object.defineProperty(at, last, { value: given.toJS(), writable: true, enumerable: true, configurable: true });
-  return { name: writtenPath(path) };
 }

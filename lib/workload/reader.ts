@@ -4,17 +4,18 @@
 import { inputError } from '../ops/problems.js';
 import type { OpSource } from '../ops/source.js';
 import type { RunWishes, StreamReader } from '../trace/format.js';
+import type { Setting } from '../trace/setting.js';
 import { SCENARIO_BYTES_LIMIT } from './parse.js';
 import { scenarioFrom } from './scenario.js';
 
 export class ScenarioReader implements StreamReader {
   wishes: RunWishes | undefined;
   readonly #file: string;
-  readonly #settings: readonly string[];
+  readonly #settings: readonly Setting[];
   readonly #chunks: Uint8Array[] = [];
   #length = 0;
 
-  constructor(file: string, settings: readonly string[]) {
+  constructor(file: string, settings: readonly Setting[]) {
     this.#file = file;
     this.#settings = settings;
   }

@@ -6,6 +6,7 @@ import { inputError } from '../ops/problems.js';
 import type { OpSource } from '../ops/source.js';
 import type { PolicyInput } from '../policy/policy.js';
 import type { Arch } from '../spec/knobs.js';
+import type { Setting } from '../trace/setting.js';
 import type { Problem } from './issues.js';
 import { ScenarioOps } from './ops.js';
 import { parseScenario } from './parse.js';
@@ -45,7 +46,11 @@ export async function openScenario(path: string, options: ScenarioOptions = {}):
 }
 
 /** A scenario from its text; `file` is its name in messages. @throws as openScenario. */
-export function scenarioFrom(text: string, file: string, options: ScenarioOptions = {}): Scenario {
+export function scenarioFrom(
+  text: string,
+  file: string,
+  options: { readonly set?: readonly Setting[] | undefined } = {},
+): Scenario {
   const { understood, accept } = parseScenario(text, file, options.set);
   const problems: Problem[] = [];
   const plan = planScenario(understood, problems);

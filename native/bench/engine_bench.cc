@@ -120,5 +120,16 @@ BENCH(convert_first_page_of_2m_snp) {
           [](uint64_t i) { return ranged(OpKind::kConvert, static_cast<double>(i) * k2M, kPage); });
 }
 
+// What a look at all that an engine keeps takes: of 64 GiB of 2M folios, and of 4 GiB of 4K ones, by the 2M block.
+BENCH(verify) {
+  constexpr uint64_t kBlocks = 64 * 512;
+  const auto huge = host_with_file(test::knobs_2m(), spec::Arch::kSnp, 64 * kGiB);
+  for (uint64_t i = 0; i < kBlocks; ++i) huge->run(fault_at(static_cast<double>(i) * k2M));
+  timer.measure("of 2M folios, a block", kBlocks, [&] { bench::keep(huge->engine.verify().size()); });
+  const auto small = host_with_file(test::knobs_4k(), spec::Arch::kSnp, 4 * kGiB);
+  for (uint64_t i = 0; i < kBlocks / 16 * kBlockPages; ++i) small->run(fault_at(page_address(i)));
+  timer.measure("of 4K folios, a block", kBlocks / 16, [&] { bench::keep(small->engine.verify().size()); });
+}
+
 }  // namespace
 }  // namespace gmem

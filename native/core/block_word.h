@@ -39,8 +39,8 @@ class BlockWord {
   }
   // A run from that pfn block, without poison and without a line.
   bool plain_run_at(uint64_t pfn_block) const {
-    return ((bits_ & (~uint32_t{0} << kLocationShift | kPoisoned | kHasLine)) ==
-            static_cast<uint32_t>(pfn_block) << kLocationShift) &
+    return ((bits_ & (~uint32_t{0} << kLocationShift | kPoisoned | kHasLine)) == static_cast<uint32_t>(pfn_block)
+                                                                                     << kLocationShift) &
            ((bits_ & kHeld) != 0);
   }
   // Neither a larger folio nor a larger leaf, and no poison.

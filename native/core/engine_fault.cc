@@ -103,8 +103,8 @@ Engine::Errno Engine::fault(Lane& lane, Vm& vm, Slot* slot, Gfn gfn, bool to_pri
   BlockLock block(lane);
   if (slot != nullptr) block.hold(*slot->file, lock_range(slot->index_of(gfn)));
   Mapping mapping;
-  const Errno error = fault(lane, *vm, slot, gfn, (op.flags & spec::kFlagPrivate) != 0,
-                            (op.flags & spec::kFlagNoMap) == 0, mapping);
+  const Errno error =
+      fault(lane, *vm, slot, gfn, (op.flags & spec::kFlagPrivate) != 0, (op.flags & spec::kFlagNoMap) == 0, mapping);
   set_mapping(out, error, mapping);
   return error;
 }

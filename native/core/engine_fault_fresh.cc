@@ -1,8 +1,8 @@
-// Faults where nothing is unusual, in one piece. Of a mapped page: slot, kind and leaf are looked at once. The first one
-// of a page: allocate, clear, assign, mark and map with one look at the block's word, the same as add_folio, prepare and
-// install_leaf one after the other. Whatever is not plain is left to those, and nothing has changed by then but that
-// the folio may be there. RMPUPDATE is the bare
-// instruction here: all this is off while another processor may hold an entry (engine_rmp.cc).
+// Faults where nothing is unusual, in one piece. Of a mapped page: slot, kind and leaf are looked at once. The first
+// one of a page: allocate, clear, assign, mark and map with one look at the block's word, the same as add_folio,
+// prepare and install_leaf one after the other. Whatever is not plain is left to those, and nothing has changed by then
+// but that the folio may be there. RMPUPDATE is the bare instruction here: all this is off while another processor may
+// hold an entry (engine_rmp.cc).
 #include "core/engine.h"
 #include "core/fault_locks.h"
 #include "core/outcome.h"

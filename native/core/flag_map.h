@@ -31,8 +31,7 @@ class FlagMap {
       : lines_(&lines),
         all_(all),
         first_block_(all.first.block()),
-        words_(all.empty() ? 0 : (all.end - Pages{1}).block() - all.first.block() + 1,
-               growth) {}
+        words_(all.empty() ? 0 : (all.end - Pages{1}).block() - all.first.block() + 1, growth) {}
   FlagMap(const FlagMap&) = delete;
   FlagMap& operator=(const FlagMap&) = delete;
   ~FlagMap() {

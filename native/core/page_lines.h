@@ -86,6 +86,11 @@ class PageLines {
     pfns_[line].base = static_cast<uint32_t>(Pfn::of_block(pfn_block).value);
   }
 
+  // What the line of a block that is a run looks like.
+  bool keeps_run(uint32_t line) const {
+    return present_[line].none() && pfns_[line].scatter == 0 && pfns_[line].base % kBlockPages == 0;
+  }
+
   // Makes all pages absent.
   void remove_all(uint32_t line) {
     forget_pfns(line);

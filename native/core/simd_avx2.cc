@@ -76,8 +76,8 @@ GMEM_AVX2 uint64_t count_words(const uint32_t* words, uint64_t n, WordPattern pa
   const __m256i total =
       _mm256_add_epi32(_mm256_add_epi32(totals[0], totals[1]), _mm256_add_epi32(totals[2], totals[3]));
   // Eight sums of 32 bits, as four of 64.
-  uint64_t matches = sum(_mm256_add_epi64(_mm256_and_si256(total, _mm256_set1_epi64x(0xffffffff)),
-                                          _mm256_srli_epi64(total, 32)));
+  uint64_t matches =
+      sum(_mm256_add_epi64(_mm256_and_si256(total, _mm256_set1_epi64x(0xffffffff)), _mm256_srli_epi64(total, 32)));
   for (; i < n; ++i) matches += pattern.matches(words[i]) ? 1 : 0;
   return matches;
 }

@@ -8,30 +8,33 @@ namespace {
 // Kinds of every index are recounted for files up to this many blocks; beyond, only absurd files are.
 constexpr uint64_t kMostBlocksCounted = uint64_t{1} << 24;
 
-std::string at(const File& file, Index index) {
-  return "gmem " + std::to_string(file.id) + " index " + std::to_string(index.value);
-}
 }  // namespace
 
 Verifier::Verifier(const Engine& engine) : engine_(engine), owned_((engine.host_total_.value + 63) / 64) {}
 
-void Verifier::expect(bool holds, const std::string& problem) {
-  if (!holds && problems_.size() < kMostProblems) problems_.push_back(problem);
+void Verifier::name_at(const File& file, Index index, const std::string& what) {
+  expect(false,
+         [&] { return "gmem " + std::to_string(file.id) + " index " + std::to_string(index.value) + ": " + what; });
 }
 
 void Verifier::same(const char* what, uint64_t kept, uint64_t recounted) {
-  expect(kept == recounted,
-         std::string(what) + " is " + std::to_string(kept) + ", recounted " + std::to_string(recounted));
+  expect(kept == recounted, [&] {
+    return std::string(what) + " is " + std::to_string(kept) + ", recounted " + std::to_string(recounted);
+  });
 }
 
 void Verifier::own(Pfn pfn, const File& file, Index index, const char* what) {
+  const auto name = [&](const char* problem) {
+    name_at(file, index, std::string(what) + " pfn " + std::to_string(pfn.value) + problem);
+  };
   if (pfn.value >= engine_.host_total_.value) {
-    expect(false, at(file, index) + ": " + what + " pfn " + std::to_string(pfn.value) + " is beyond host memory");
+    name(" is beyond host memory");
     return;
   }
-  expect(!owned(pfn), at(file, index) + ": " + what + " pfn " + std::to_string(pfn.value) + " has a second owner");
-  const bool free = engine_.pool_.holds(pfn) ? engine_.pool_.is_free(pfn) : engine_.frames_.is_free(pfn);
-  expect(!free, at(file, index) + ": " + what + " pfn " + std::to_string(pfn.value) + " is free");
+  if (owned(pfn)) [[unlikely]]
+    name(" has a second owner");
+  if (is_free(pfn)) [[unlikely]]
+    name(" is free");
   owned_[pfn.value / 64] |= uint64_t{1} << (pfn.value % 64);
   ++owned_frames_;
 }
@@ -42,7 +45,7 @@ void Verifier::check_huge_entry(const File& file, uint64_t block) {
   for (uint32_t i = 0; i < kBlockPages; ++i) {
     const Index index = Index::of_block(block, i);
     if (!file.pages.present(index) || file.pages.pfn(index) != first + Pages{i} || first.in_block() != 0) {
-      expect(false, at(file, index) + ": a 2M RMP entry covers pages that are not one run of the block");
+      name_at(file, index, "a 2M RMP entry covers pages that are not one run of the block");
       return;
     }
   }
@@ -53,36 +56,44 @@ void Verifier::check_gmem_block(const File& file, uint64_t block) {
   const BlockWord word = pages.word(block);
   if (word.huge()) {
     if (word.held() == BlockWord::Held::k2m) ++folios_2m_;
-    expect(file.block_inside(block), at(file, Index::of_block(block)) + ": a huge folio reaches beyond the file");
+    expect_at(file.block_inside(block), file, Index::of_block(block), "a huge folio reaches beyond the file");
   }
   if (pages.history(block).ever_split) ++split_blocks_;
   if (pages.history(block).ever_merged) ++merged_blocks_;
+  if (word.run() && word.has_line()) {
+    const PageLines& lines = pages.lines();
+    expect_at(lines.keeps_run(word.line()), file, Index::of_block(block),
+              "a run of frames, but its line says otherwise");
+  }
   const Bitmap512 present = pages.present_bits(block);
   const Bitmap512 marked = pages.marked_bits(block);
-  expect(and_not(marked, present).none(), at(file, Index::of_block(block)) + ": a page is marked but absent");
+  expect_at(and_not(marked, present).none(), file, Index::of_block(block), "a page is marked but absent");
+  if (run_holds(file, block, marked)) return;
   bool huge_entry = false;
   for (uint32_t i = present.next_set(0); i < kBlockPages; i = present.next_set(i + 1)) {
-    const Index index = Index::of_block(block, i);
-    const Pfn pfn = pages.pfn(index);
     if (!word.huge()) ++folios_4k_;
-    own(pfn, file, index, "page");
-    RmpEntry entry;
-    if (!engine_.snp_ || !engine_.rmp_.lookup(pfn, entry)) continue;
-    if (entry.assigned) {
-      ++assigned_;
-      huge_entry = huge_entry || entry.huge;
-      expect(entry.asid == engine_.asid_of(file.vm), at(file, index) + ": the RMP names another guest");
-    }
-    if (engine_.in_place_) {
-      expect(!entry.assigned || engine_.index_private(file, index),
-             at(file, index) + ": shared, but assigned in the RMP");
-    } else {
-      // punch zero gives the RMP entry of a poisoned page up and leaves the page alone.
-      expect(entry.assigned || !marked.test(i) || file.pages.poisoned(index),
-             at(file, index) + ": marked, but not assigned in the RMP");
-    }
+    check_page(file, Index::of_block(block, i), marked.test(i), huge_entry);
   }
   if (huge_entry) check_huge_entry(file, block);
+}
+
+void Verifier::check_page(const File& file, Index index, bool marked, bool& huge_entry) {
+  const Pfn pfn = file.pages.pfn(index);
+  own(pfn, file, index, "page");
+  RmpEntry entry;
+  if (!engine_.snp_ || !engine_.rmp_.lookup(pfn, entry)) return;
+  if (entry.assigned) {
+    ++assigned_;
+    huge_entry = huge_entry || entry.huge;
+    expect_at(entry.asid == engine_.asid_of(file.vm), file, index, "the RMP names another guest");
+  }
+  if (engine_.in_place_) {
+    expect_at(!entry.assigned || engine_.index_private(file, index), file, index, "shared, but assigned in the RMP");
+  } else {
+    // punch zero gives the RMP entry of a poisoned page up and leaves the page alone.
+    expect_at(entry.assigned || !marked || file.pages.poisoned(index), file, index,
+              "marked, but not assigned in the RMP");
+  }
 }
 
 // A 1G region: its folio is whole or not there, and what is kept of it agrees with its blocks.
@@ -98,21 +109,20 @@ void Verifier::check_region(const File& file, uint64_t region) {
     const BlockWord piece = file.pages.word(first + i);
     pieces += piece.held() == BlockWord::Held::k1g;
     const bool leaf = piece.leaf_2m() || (piece.has_line() && !file.pages.lines().leaves(piece.line()).none());
-    expect(!word.leaf_1g || !leaf, at(file, Index::of_block(first + i)) + ": a leaf under a 1G leaf");
+    expect_at(!word.leaf_1g || !leaf, file, Index::of_block(first + i), "a leaf under a 1G leaf");
     if (piece.held() != BlockWord::Held::k1g) continue;
-    expect(file.pages.first_pfn(first + i).block() == base + i,
-           at(file, Index::of_block(first + i)) + ": a 1G folio is not contiguous");
+    expect_at(file.pages.first_pfn(first + i).block() == base + i, file, Index::of_block(first + i),
+              "a 1G folio is not contiguous");
   }
-  expect(pieces == 0 || pieces == kRegionBlocks, at(file, Index::of_block(first)) + ": a 1G folio is held in part");
+  expect_at(pieces == 0 || pieces == kRegionBlocks, file, Index::of_block(first), "a 1G folio is held in part");
   if (pieces == kRegionBlocks) ++folios_1g_;
-  expect(!word.leaf_1g || pieces == kRegionBlocks, at(file, Index::of_block(first)) + ": a 1G leaf, but no 1G folio");
+  expect_at(!word.leaf_1g || pieces == kRegionBlocks, file, Index::of_block(first), "a 1G leaf, but no 1G folio");
 }
 
 void Verifier::check_kinds_in_place(const File& file, uint64_t block) {
   shared_groups_ += engine_.shared_groups(file, block);
   if (!file.pages.word(block).huge() || engine_.natural_) return;
-  expect(engine_.private_bits(file, block).all(),
-         at(file, Index::of_block(block)) + ": a huge folio holds a shared page");
+  expect_at(engine_.private_bits(file, block).all(), file, Index::of_block(block), "a huge folio holds a shared page");
 }
 
 // natural: the ranges that were recorded are what is shared.
@@ -122,13 +132,18 @@ void Verifier::check_shared_ranges(const File& file) {
   for (const auto& [first, end] : file.shared_ranges) {
     const Run<Index> range{{first}, {end}};
     recorded += range.size().value;
-    expect(file.changed_kinds->count_differing(range, shared) == 0,
-           at(file, range.first) + ": recorded as shared, but private in part");
+    expect_at(file.changed_kinds->count_differing(range, shared) == 0, file, range.first,
+              "recorded as shared, but private in part");
   }
   same("pages of a file recorded as shared", recorded, file.changed_kinds->count_differing(file.all(), !shared));
 }
 
 void Verifier::check_copy_block(const File& file, uint64_t block) {
+  const BlockWord word = file.copies->word(block);
+  if (word.run() && own_run(file.copies->first_pfn(block))) {
+    copy_pages_ += kBlockPages;
+    return;
+  }
   const Bitmap512 present = file.copies->present_bits(block);
   for (uint32_t i = present.next_set(0); i < kBlockPages; i = present.next_set(i + 1)) {
     own(file.copies->pfn(Index::of_block(block, i)), file, Index::of_block(block, i), "shared copy");
@@ -137,43 +152,41 @@ void Verifier::check_copy_block(const File& file, uint64_t block) {
 }
 
 void Verifier::check_leaves(const File& file, uint64_t block) {
-  const Vm& vm = *engine_.vms_[file.vm];
   const BlockWord word = file.pages.word(block);
   if (word.leaf_2m()) ++leaves_2m_;
   if (word.has_line()) leaves_4k_ += file.pages.lines().leaves(word.line()).count();
-  expect(!word.leaf_2m() || !word.has_line() || file.pages.lines().leaves(word.line()).none(),
-         at(file, Index::of_block(block)) + ": 4K leaves under a 2M leaf");
+  expect_at(!word.leaf_2m() || !word.has_line() || file.pages.lines().leaves(word.line()).none(), file,
+            Index::of_block(block), "4K leaves under a 2M leaf");
   if (!word.leaf_2m() && !word.has_line() && !file.pages.region(block / kRegionBlocks).leaf_1g) return;
+  if (leaves_hold(file, block)) return;
   for (uint32_t i = 0; i < kBlockPages; ++i) {
     const Index index = Index::of_block(block, i);
     const int order = file.pages.leaf_order(index);
-    if (order < 0) continue;
-    const Slot* slot = file.slot_at(index);
-    if (slot == nullptr) {
-      expect(false, at(file, index) + ": a leaf, but no slot");
-      continue;
-    }
-    const Gfn gfn = slot->gfn_of(index);
-    const bool is_private = engine_.is_private(vm, slot, gfn);
-    const bool from_copy = !engine_.served_from_gmem(file, is_private);
-    if (from_copy ? !file.copies || !file.copies->present(index) : !file.pages.present(index)) {
-      expect(false, at(file, index) + ": a leaf to an absent page");
-      continue;
-    }
-    expect(from_copy || file.pages.marked(index), at(file, index) + ": a leaf to a page that is not prepared");
-    const PageMap& map = from_copy ? *file.copies : file.pages;
-    RmpEntry entry;
-    const bool assigned = is_private && engine_.snp_ && engine_.rmp_.lookup(map.pfn(index), entry);
-    expect(!assigned || (entry.assigned && entry.gfn == gfn),
-           at(file, index) + ": a private leaf the RMP does not allow");
-    if (order == static_cast<int>(kOrder4k)) continue;
-    const auto leaf_order = static_cast<uint32_t>(order);
-    const bool uniform = !engine_.in_place_ ? slot->kinds.uniform(gfn.block())
-                                            : engine_.one_table_ || file.changed_kinds->uniform(block);
-    expect(map.word(block).folio_order() >= leaf_order && slot->mappable(index, leaf_order) && uniform &&
-               (!assigned || (entry.huge && leaf_order == kOrder2m)),
-           at(file, index) + ": a leaf larger than folio, slot, kinds or RMP allow");
+    if (order >= 0) check_leaf(file, index, static_cast<uint32_t>(order));
   }
+}
+
+void Verifier::check_leaf(const File& file, Index index, uint32_t order) {
+  const Slot* slot = file.slot_at(index);
+  if (slot == nullptr) return name_at(file, index, "a leaf, but no slot");
+  const Gfn gfn = slot->gfn_of(index);
+  const bool is_private = engine_.is_private(*engine_.vms_[file.vm], slot, gfn);
+  const bool from_copy = !engine_.served_from_gmem(file, is_private);
+  if (from_copy ? !file.copies || !file.copies->present(index) : !file.pages.present(index)) {
+    return name_at(file, index, "a leaf to an absent page");
+  }
+  expect_at(from_copy || file.pages.marked(index), file, index, "a leaf to a page that is not prepared");
+  const PageMap& map = from_copy ? *file.copies : file.pages;
+  RmpEntry entry;
+  const bool assigned = is_private && engine_.snp_ && engine_.rmp_.lookup(map.pfn(index), entry);
+  expect_at(!assigned || (entry.assigned && entry.gfn == gfn), file, index, "a private leaf the RMP does not allow");
+  if (order == kOrder4k) return;
+  const uint64_t block = index.block();
+  const bool uniform =
+      !engine_.in_place_ ? slot->kinds.uniform(gfn.block()) : engine_.one_table_ || file.changed_kinds->uniform(block);
+  expect_at(map.word(block).folio_order() >= order && slot->mappable(index, order) && uniform &&
+                (!assigned || (entry.huge && order == kOrder2m)),
+            file, index, "a leaf larger than folio, slot, kinds or RMP allow");
 }
 
 // The private leaves of a block, and what the guest accepted of it.
@@ -183,12 +196,11 @@ void Verifier::check_sept(const File& file, uint64_t block) {
   const bool huge = file.pages.word(block).leaf_2m();
   private_leaves_ += huge ? !held.none() : held.count();
   accepted_ += accepted.count();
-  const std::string where = at(file, Index::of_block(block));
-  expect(and_not(accepted, held).none(), where + ": accepted, but under no private leaf");
-  expect(!huge || accepted.none() || accepted.all(), where + ": a 2M leaf accepted in part");
+  const Index first = Index::of_block(block);
+  expect_at(and_not(accepted, held).none(), file, first, "accepted, but under no private leaf");
+  expect_at(!huge || accepted.none() || accepted.all(), file, first, "a 2M leaf accepted in part");
   if (!file.pages.region(block / kRegionBlocks).leaf_1g) return;
-  const Slot* slot = file.slot_at(Index::of_block(block));
-  expect(!engine_.page_private(file, slot, Index::of_block(block)), where + ": a private leaf of 1G");
+  expect_at(!engine_.page_private(file, file.slot_at(first), first), file, first, "a private leaf of 1G");
 }
 
 void Verifier::check_file(const File& file) {
@@ -205,8 +217,8 @@ void Verifier::check_file(const File& file) {
     if (engine_.tdx_) check_sept(file, block);
     if (file.retained) retained_ += file.retained->bits(block).count();
     if (file.retained) {
-      expect(and_not(file.retained->bits(block), file.pages.present_bits(block)).none(),
-             at(file, Index::of_block(block)) + ": a page is retained but absent");
+      expect_at(and_not(file.retained->bits(block), file.pages.present_bits(block)).none(), file,
+                Index::of_block(block), "a page is retained but absent");
     }
     if (engine_.pool_.size() == 0 || file.pages.block_empty(block) || block % engine_.huge_blocks() != 0) continue;
     ++(file.pages.word(block).folio_order() == engine_.huge_order_ ? unsplit_huge_ : split_huge_);
@@ -227,7 +239,7 @@ void Verifier::check_file(const File& file) {
   same("split_distinct_1g of a file", file.split_regions, split_regions_);
   same("merge_distinct_1g of a file", file.merged_regions, merged_regions_);
   for (const uint64_t index : file.pages.poisoned_indexes()) {
-    expect(file.pages.present({index}), at(file, {index}) + ": poisoned but absent");
+    expect_at(file.pages.present({index}), file, {index}, "poisoned but absent");
   }
   if (!file.copies) return;
   for (uint64_t block = file.copies->next_touched(0, end); block < end;
@@ -263,7 +275,7 @@ void Verifier::check_pool() {
 
 void Verifier::check_memory() {
   engine_.pins_.frames().for_each([&](Pfn pfn, const PinnedFrame& frame) {
-    const bool free = engine_.pool_.holds(pfn) ? engine_.pool_.is_free(pfn) : engine_.frames_.is_free(pfn);
+    const bool free = is_free(pfn);
     if (!free && frame.orphan != owned(pfn)) return;
     const std::string what = "pinned pfn " + std::to_string(pfn.value);
     expect(!free, what + " is free");
@@ -326,7 +338,7 @@ void Verifier::check_kinds() {
     if (!vm) continue;
     for (const Slot* slot : vm->by_gfn) {
       expect(vm->changed_kinds.count(slot->gfns) == 0,
-             "slot " + std::to_string(slot->number) + ": a bound gfn's kind is kept twice");
+             [&] { return "slot " + std::to_string(slot->number) + ": a bound gfn's kind is kept twice"; });
     }
   }
 }

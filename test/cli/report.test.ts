@@ -92,12 +92,18 @@ test('what does not belong together is not compared', (t) => {
   const folder = results(t, ['mainline-6.18', 'rfc-thp']);
   const [one, other] = ['mainline-6.18', 'rfc-thp'].map((name) => path.join(folder, 'results', `${name}.json`));
   edit(other as string, ['settings', 'seed'], 5);
+  edit(other as string, ['settings', 'vcpus'], 2);
+  const [{ cycles }] = JSON.parse(readFileSync(one as string, 'utf8')).cost_table;
+  edit(other as string, ['cost_table', 0, 'cycles'], 1);
   edit(other as string, ['results', 0, 'policy'], 'mainline-6.18');
   const { code, stderr } = gmem(['report', path.join(folder, 'results')]);
   assert.equal(code, 2);
+  const accepted = 'accepted: runs of one input, all set alike';
   assert.equal(
     stderr,
-    `${other}: settings is not that of ${one}, accepted: runs of one input\n` +
+    `${other}: settings.seed is 5, in ${one} 0, ${accepted}\n` +
+      `${other}: settings.vcpus is 2, in ${one} missing, ${accepted}\n` +
+      `${other}: cost_table[0].cycles is 1, in ${one} ${cycles}, ${accepted}\n` +
       `${other}: mainline-6.18 is in ${one} too, accepted: every policy once\n`,
   );
 });

@@ -100,6 +100,34 @@ test('check, replay and convert take a scenario; what is converted runs alike', 
   assert.match(piped, /"op":"convert".*"to":"shared".*"source":"flip"/);
 });
 
+test('--set is the same to every verb that takes a scenario', (t) => {
+  const folder = scratch(t);
+  const input = file(folder, 'x.yaml', LINES);
+  const set = ['--set', 'phases[0].times=5', '--set', 'machine.memory=512MiB'];
+  const rows = (verb: string, from: string, ...more: string[]): ResultsDocument['results'] =>
+    simulated(gmem([verb, from, ...more, '--format', 'json']).stdout).results;
+  const host = ['--seed', '5', '--memory', '2GiB'];
+  const direct = rows('run', input, ...set, ...host, '--policies', 'rfc-thp');
+  assert.equal((direct[0] as { ops: number }).ops, 2 + 20 + 2048);
+  assert.deepEqual(rows('compare', input, ...set, ...host, '--policies', 'rfc-thp'), direct);
+  assert.deepEqual(rows('replay', input, ...set, ...host, '--policy', 'rfc-thp'), direct);
+  const out = path.join(folder, 'ops.gmt');
+  assert.equal(gmem(['convert', input, ...set, '-o', out]).code, 0);
+  assert.deepEqual(rows('compare', out, ...host, '--policies', 'rfc-thp'), direct);
+  assert.match(gmem(['check', input, ...set]).stdout, /ops +2070 /);
+  // A trace has no keys, and a wrong one is the option's fault here too.
+  const trace = file(folder, 'x.jsonl', ['{"op":"create","size":4096}']);
+  for (const verb of ['convert', 'check', 'compare']) {
+    const rest = verb === 'convert' ? ['-o', '-'] : [];
+    const taken = gmem([verb, trace, '--set', 'machine.memory=1GiB', ...rest]);
+    assert.equal(taken.code, 2);
+    assert.match(taken.stderr, /x\.jsonl: has no settings: it is .*, accepted: a scenario/);
+    const wrong = gmem([verb, input, '--set', 'machine.arch=riscv', ...rest]);
+    assert.equal(wrong.code, 2);
+    assert.match(wrong.stderr, /^--set machine\.arch: got "riscv", accepted: /);
+  }
+});
+
 test('problems and misuse: exit code 2, nothing on stdout', (t) => {
   const folder = scratch(t);
   const bad = file(folder, 'bad.yaml', [...LINES, '  - {phase: flip, tims: 3}', '  - {phase: flop}']);
@@ -120,8 +148,17 @@ test('problems and misuse: exit code 2, nothing on stdout', (t) => {
     /^.*misfit\.yaml:9:13: phases\[2\]\.phase: populate comes after flip \(phases\[0\]\).*\n.*:10:25: phases\[3\]\.size: got 0.*\n$/,
   );
   const good = file(folder, 'x.yaml', LINES);
-  assert.match(gmem(['run', good, '--set', 'nonsense']).stderr, /setting "nonsense", accepted: key\.path=value/);
-  assert.equal(gmem(['run', good, '--guest-memory', 'lots']).code, 2);
+  const blames = (option: string, value: string, message: RegExp): void => {
+    const ran = gmem(['run', good, option, value]);
+    assert.deepEqual([ran.code, ran.stdout], [2, '']);
+    assert.match(ran.stderr, message);
+  };
+  blames('--set', 'nonsense', /^--set nonsense: got "nonsense", accepted: key\.path=value.*\n$/);
+  blames('--set', 'hostt=64GiB', /^--set hostt: unknown key, .*accepted: schema, name, .*phases\n$/);
+  blames('--set', 'machine.hostt=64GiB', /^--set machine\.hostt: unknown key, .*accepted: memory, .*hostMemory\n$/);
+  blames('--set', 'machine.arch=riscv', /^--set machine\.arch: got "riscv", accepted: none, snp, tdx, pkvm\n$/);
+  blames('--guest-memory', 'lots', /^--guest-memory: got "lots", accepted: bytes or a size such as .*\n$/);
+  blames('--sweep', 'phases[0].times=1,x', /^--sweep phases\[0\]\.times: got "x", accepted: a whole number.*\n$/);
   const trace = file(folder, 'x.jsonl', ['{"op":"create","size":4096}']);
   assert.match(gmem(['run', trace]).stderr, /x\.jsonl:.* /);
   assert.equal(gmem(['run', trace]).code, 2);
