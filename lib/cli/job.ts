@@ -3,7 +3,7 @@
  */
 import type { CompareInput, CompareOptions } from '../compare/compare.js';
 import { fileDigest } from '../compare/digest.js';
-import { isRun, type ResultsDocument } from '../compare/results.js';
+import { isRun, type ResultsDocument, rowName } from '../compare/results.js';
 import { type Sweep, type SweepStep, settingText, sweptDocument } from '../compare/sweep.js';
 import { metThresholds } from '../compare/threshold.js';
 import type { CostTable } from '../cost/table.js';
@@ -59,6 +59,7 @@ export async function runJob(
   }
   const files = await writeReports(targets, document);
   if (!flags.quiet) sayWritten(files);
+  if (!document.interrupted && !document.results.some(isRun)) sayNoneRan(document);
   const met = metThresholds(document, flags.failIf ?? []);
   for (const line of met) process.stderr.write(`gmem: --fail-if: ${line}\n`);
   return exitCode(document, met.length > 0);
@@ -94,6 +95,13 @@ async function runOnce(
       vcpus: flags.vcpus,
     },
   );
+}
+
+/** A report may be in a file, or in a table among much else. */
+function sayNoneRan({ results }: ResultsDocument): void {
+  for (const row of results) {
+    if (!isRun(row)) process.stderr.write(`gmem: ${rowName(row)} cannot run this input: ${row.refused}\n`);
+  }
 }
 
 /** What went wrong counts before what was only too much. */

@@ -146,7 +146,7 @@ export function runOptions(engines: readonly EngineName[]): Option[] {
     ).argParser(oneOf('--arch', ARCHES)),
     new Option(
       '--memory <size>',
-      'simulated host memory (default: twice the gmem files, rounded up to 1 GiB, plus 1 GiB)',
+      'simulated host memory (default: twice the gmem files, rounded up to 1 GiB, plus 1 GiB, as far as a host goes: just under 16 TiB)',
     ).argParser(memory),
     new Option('--seed <n>', 'seed of the pseudo-random choices, 32 bits (default: 0)').argParser(seed),
     new Option(

@@ -9,11 +9,12 @@ import { argumentError } from '../engine/arguments.js';
 import { toVcpus } from '../engine/batches.js';
 import { readCounters } from '../engine/counters.js';
 import { openBackend } from '../engine/open.js';
-import { type ENGINES, resolveOptions } from '../engine/options.js';
+import { BLOCK_BYTES, type ENGINES, MAX_MEMORY_BYTES, resolveOptions } from '../engine/options.js';
 import type { OpSource } from '../ops/source.js';
 import { type Policy, type PolicyInput, resolvePolicy, unsupportedReason } from '../policy/policy.js';
 import { PRESET_NAMES } from '../policy/presets.js';
 import type { Arch } from '../spec/knobs.js';
+import { formatBytes } from '../spec/units.js';
 import { PACKAGE } from '../version.js';
 import { defaultMemoryBytes, type FileEvent, type StreamNeeds, streamNeeds } from './memory.js';
 import { memoryMaps } from './memory-map.js';
@@ -28,6 +29,7 @@ import {
   type RunSettings,
 } from './results.js';
 import { type OutcomeSink, runStream } from './run.js';
+import { setUpReason } from './set-up.js';
 import { timeSpan } from './timeline.js';
 
 /** Ops and where they are from. */
@@ -117,7 +119,7 @@ async function runAll(
   const costs = options.costs ?? DEFAULT_COST_TABLE;
   const settings: RunSettings = {
     arch: options.arch ?? (engine === 'kvm' ? 'none' : 'snp'),
-    memory_bytes: options.memoryBytes ?? defaultMemoryBytes(needs.guestBytes),
+    memory_bytes: options.memoryBytes ?? fittingMemoryBytes(source, needs),
     seed: options.seed ?? 0,
     contents: needs.readsContents,
     ...(vcpus > 1 ? { vcpus } : {}),
@@ -154,6 +156,18 @@ async function runAll(
   };
 }
 
+/** @throws GmemError `ERR_GMEM_ARGUMENT` where the guests of a scenario are more than any host: nobody said that they need not fit. */
+function fittingMemoryBytes(source: OpSource, { guestBytes, guestBytesPeak }: StreamNeeds): number {
+  if (source.makesGuests && guestBytesPeak > MAX_MEMORY_BYTES) {
+    const most = `just under ${formatBytes(MAX_MEMORY_BYTES + BLOCK_BYTES)}`;
+    throw argumentError(
+      `memory: the guests have ${formatBytes(guestBytesPeak)} at one time, the largest simulated host has ${most}. ` +
+        'Accepted: smaller guests, or with --memory (machine.hostMemory) a host they do not fit, where ops may answer ENOMEM',
+    );
+  }
+  return defaultMemoryBytes(guestBytes);
+}
+
 async function runPolicy(
   stream: OpSource,
   policy: Policy,
@@ -185,6 +199,9 @@ async function runPolicy(
     const samples = engine === 'kvm' ? 0 : (options.samples ?? DEFAULT_SAMPLES);
     const { signal, onProgress, outcomes } = options;
     const report = await runStream(backend, stream, { signal, onProgress, outcomes, vcpus: settings.vcpus, samples });
+    if (report.failure !== undefined) {
+      return { policy: policy.name, engine, refused: setUpReason(report.failure, settings.memory_bytes) };
+    }
     const counters = readCounters(backend);
     return {
       policy: policy.name,

@@ -1,14 +1,13 @@
 /**
  * What a run of a stream needs of its host, read off the stream before anything runs.
  */
+import { MAX_MEMORY_BYTES } from '../engine/options.js';
 import type { OpSource } from '../ops/source.js';
 import { surveyOf } from '../ops/survey.js';
 import { OP_KIND } from '../spec/ops.js';
 import { PAGE_BYTES } from '../spec/units.js';
 
 const GIB = 2 ** 30;
-/** No more than this unless asked for: a `create` of an absurd size is a legal op. */
-const DEFAULT_MEMORY_CAP = 8 * 1024 * GIB;
 
 const READS = [OP_KIND['guest-read'], OP_KIND['host-read'], OP_KIND['vmm-read']];
 
@@ -67,8 +66,8 @@ export function streamNeeds(source: OpSource): StreamNeeds {
 
 /**
  * Host memory of a run when the user gives none: twice the files, so that a design that keeps a private page and a shared
- * copy of everything still finds room, rounded up to 1 GiB, plus 1 GiB; at most 8 TiB.
+ * copy of everything still finds room, rounded up to 1 GiB, plus 1 GiB; at most the largest host there is, since a `create` of an absurd size is a legal op.
  */
 export function defaultMemoryBytes(guestBytes: number): number {
-  return Math.min(DEFAULT_MEMORY_CAP, Math.ceil((2 * guestBytes) / GIB) * GIB + GIB);
+  return Math.min(MAX_MEMORY_BYTES, Math.ceil((2 * guestBytes) / GIB) * GIB + GIB);
 }

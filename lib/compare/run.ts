@@ -9,6 +9,7 @@ import { OutcomeRecords } from '../ops/outcomes.js';
 import type { OpSource } from '../ops/source.js';
 import { outcomeLines } from './outcome-lines.js';
 import type { Timeline } from './results.js';
+import { SetUp, type SetUpFailure } from './set-up.js';
 import { TimelineSampler } from './timeline.js';
 
 /** Takes whole lines of JSON; a promise holds the run back until the lines are on their way. */
@@ -32,6 +33,8 @@ export interface RunReport {
   /** Nanoseconds inside the engine. */
   engineNs: number;
   timeline: Timeline | undefined;
+  /** What ended the run: an op without which there is no guest. */
+  failure?: SetUpFailure;
 }
 
 const LARGEST_BATCH_WITH_OUTCOMES = 1 << 14;
@@ -43,16 +46,21 @@ export async function runStream(backend: Backend, source: OpSource, options: Run
   const outcomes = sink === undefined ? undefined : new OutcomeRecords(largest);
   const sampler = options.samples ? new TimelineSampler(backend, source, options.samples) : undefined;
 
+  const setUp = source.makesGuests ? new SetUp() : undefined;
+  let failure: SetUpFailure | undefined;
   let done = 0;
   const batches = new Batches(() => backend, options.vcpus ?? 1, signal, largest);
   for await (const chunk of source.chunksAhead?.() ?? source.chunks()) {
     const { stream, start } = chunk;
     const chunkEnd = start + stream.length;
     while (done < chunkEnd && signal?.aborted !== true) {
-      const most = Math.min(done + batches.size, chunkEnd, sampler?.next ?? total) - done;
       const first = done - start;
       const before = done;
-      const running = batches.run(stream.records.bytes, first, most, outcomes?.bytes ?? null, (ops) =>
+      const room = Math.min(done + batches.size, chunkEnd, sampler?.next ?? total) - done;
+      const most = setUp?.batch(stream.records, first, room) ?? room;
+      const makes = setUp?.isPart(stream.records, first) ? setUp.outcomes : undefined;
+      const kept = outcomes ?? makes;
+      const running = batches.run(stream.records.bytes, first, most, kept?.bytes ?? null, (ops) =>
         onProgress?.(before + ops, total),
       );
       const ran = typeof running === 'number' ? running : await running;
@@ -62,6 +70,10 @@ export async function runStream(backend: Backend, source: OpSource, options: Run
         await sink(outcomeLines(stream.records, outcomes, first, first + ran, start));
       }
       done += ran;
+      if (makes !== undefined && kept !== undefined && ran > 0 && kept.errno(0) !== 0) {
+        failure = { op: stream.records.read(first), errno: kept.errno(0) };
+        break;
+      }
       sampler?.pass(chunk, done);
       if (sampler !== undefined && done >= sampler.next) sampler.sample(done);
       if (batches.due) {
@@ -69,7 +81,10 @@ export async function runStream(backend: Backend, source: OpSource, options: Run
         await batches.turn();
       }
     }
-    if (signal?.aborted === true) break;
+    if (failure !== undefined || signal?.aborted === true) break;
+  }
+  if (failure !== undefined) {
+    return { ops: done, interrupted: false, engineNs: batches.engineNs, timeline: undefined, failure };
   }
   onProgress?.(done, total);
   return { ops: done, interrupted: done < total, engineNs: batches.engineNs, timeline: sampler?.finish(done) };

@@ -52,9 +52,9 @@ const OPTION_KEYS = [
   'simd',
   'latency',
 ] as const;
-const BLOCK_BYTES = pagesOf(ORDER_2M) * PAGE_BYTES;
-/** A pfn is a u32, and its largest value means "none". */
-const MAX_MEMORY_BYTES = Math.floor((NO_PFN * PAGE_BYTES) / BLOCK_BYTES) * BLOCK_BYTES;
+export const BLOCK_BYTES = pagesOf(ORDER_2M) * PAGE_BYTES;
+/** Of a simulated host. A pfn is a u32, and its largest value means "none". */
+export const MAX_MEMORY_BYTES = Math.floor((NO_PFN * PAGE_BYTES) / BLOCK_BYTES) * BLOCK_BYTES;
 
 /** Options with every default filled in. */
 export interface ResolvedOptions {

@@ -146,6 +146,10 @@ export class OpRecords {
     return into;
   }
 
+  kind(i: number): number {
+    return this.#bytes[i * RECORD_BYTES] as number;
+  }
+
   opName(i: number): OpName {
     return OP_NAMES[this.#bytes[i * RECORD_BYTES] as number] as OpName;
   }

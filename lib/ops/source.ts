@@ -19,6 +19,8 @@ export interface OpSource {
   readonly survey?: Survey | undefined;
   /** False: no op carries a time. */
   readonly timed?: boolean;
+  /** Its `create` and `bind` ops make the guests that all others are about: refused, they leave nothing to run. */
+  readonly makesGuests?: true;
   /** Every op, in order, from the first; each call goes through the same ops. */
   chunks(): Iterable<OpChunk>;
   /** The same, each chunk fetched while the one before it is used, where there is something to fetch. */

@@ -2,7 +2,7 @@
  * Binding indexes of a file to guest memory, and unbinding them (docs/semantics.md, section 4).
  */
 import type { RecordFields } from '../ops/records.js';
-import { PAGE_BYTES } from '../spec/units.js';
+import { GUEST_PHYSICAL_LIMIT_BYTES, PAGE_BYTES } from '../spec/units.js';
 import { dropAllCopies } from './copies.js';
 import { zapIndexes } from './leaves.js';
 import type { Slot } from './model.js';
@@ -15,7 +15,6 @@ import type { State } from './state.js';
 const USER_SLOTS = 32764;
 /** KVM_MEM_MAX_NR_PAGES. */
 const MAX_SLOT_PAGES = 2 ** 31 - 1;
-const GUEST_PHYSICAL_LIMIT = 2 ** 52;
 
 /** KVM_SET_USER_MEMORY_REGION2, in its order of checks. */
 export function bind(state: State, op: RecordFields): Reply {
@@ -44,7 +43,7 @@ export function bind(state: State, op: RecordFields): Reply {
   if (firstIndex < 0 || firstIndex + pages > file.pages) return refuse('EINVAL');
   const taken = (slot: Slot) => slot.firstIndex < firstIndex + pages && firstIndex < slot.firstIndex + slot.pages;
   if (file.slots.some(taken)) return refuse('EINVAL');
-  if (gpa < 0 || gpa + size > GUEST_PHYSICAL_LIMIT) return refuse('EINVAL');
+  if (gpa < 0 || gpa + size > GUEST_PHYSICAL_LIMIT_BYTES) return refuse('EINVAL');
 
   const slot: Slot = { number, vm, file, firstGfn, firstIndex, pages };
   file.slots.push(slot);

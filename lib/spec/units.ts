@@ -43,6 +43,9 @@ export function parseSize(text: string): number | undefined {
   return Number.isSafeInteger(bytes) ? bytes : undefined;
 }
 
+/** Where guest-physical addresses end, of bytes a slot can be over. */
+export const GUEST_PHYSICAL_LIMIT_BYTES = 2 ** 52;
+
 /** Formats bytes in the largest binary unit, with at most two decimals: `16 GiB`, `1.25 MiB`. */
 export function formatBytes(bytes: number): string {
   let value = bytes;

@@ -7,6 +7,8 @@
  * Invariants: claims are sorted, inside RAM, and do not overlap.
  */
 
+import { REACHABLE_BYTES } from '../ops/survey.js';
+
 export interface Range {
   readonly start: number;
   readonly end: number;
@@ -32,6 +34,17 @@ export class GuestMemory {
     this.bytes = bytes;
     const low = bytes < ALL_LOW_BELOW ? bytes : LOW_WITH_HIGH;
     this.ram = [{ start: 0, end: low }, ...(low < bytes ? [{ start: HIGH_START, end: HIGH_START + bytes - low }] : [])];
+  }
+
+  /** Ranges a slot each can be over, RAM in all: what lies above 4 GiB in pieces as large as a slot may be. */
+  slots(): Range[] {
+    return this.ram.flatMap(({ start, end }) => {
+      const pieces: Range[] = [];
+      for (let at = start; at < end; at += REACHABLE_BYTES) {
+        pieces.push({ start: at, end: Math.min(at + REACHABLE_BYTES, end) });
+      }
+      return pieces;
+    });
   }
 
   /** The RAM a place lies in; without RAM above 4 GiB, `high` means below. */

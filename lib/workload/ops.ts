@@ -7,6 +7,7 @@ import type { Plan, PlannedGuest } from './plan.js';
 import { Random } from './random.js';
 
 export class ScenarioOps implements OpSource {
+  readonly makesGuests = true;
   readonly #plan: Plan;
   #length: number | undefined;
 
@@ -64,7 +65,7 @@ function* runPlan(plan: Plan, out: Emitter): Generator<void> {
 
 function start(guest: PlannedGuest, out: Emitter): void {
   out.create(guest.memory.bytes, guest.flags);
-  for (const [slot, { start: gpa, end }] of guest.memory.ram.entries()) {
+  for (const [slot, { start: gpa, end }] of guest.memory.slots().entries()) {
     out.bind(slot, gpa, end - gpa, guest.memory.offsetOf(gpa));
   }
 }

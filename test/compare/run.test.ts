@@ -255,5 +255,7 @@ test('default host memory: twice the files, up to whole GiB, and one more', () =
   assert.equal(defaultMemoryBytes(0), GIB);
   assert.equal(defaultMemoryBytes(4096), 2 * GIB);
   assert.equal(defaultMemoryBytes(2 * GIB + 4096), 6 * GIB);
-  assert.equal(defaultMemoryBytes(2 ** 50), 8192 * GIB);
+  assert.equal(defaultMemoryBytes(6144 * GIB), 12_289 * GIB);
+  // No further than a host goes: a pfn is a u32.
+  assert.equal(defaultMemoryBytes(2 ** 50), 2 ** 44 - 2 ** 21);
 });

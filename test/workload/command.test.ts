@@ -18,6 +18,18 @@ const LINES = [
   '  - {phase: hungry, size: 8MiB}',
 ];
 
+/** Of more memory than one slot of KVM holds. */
+const BIG = [
+  'name: big',
+  'schema: "gmem.scenario/1"',
+  'machine: {memory: 9TiB, vcpus: 2}',
+  'policies: [rfc-thp, mainline-6.18, hugetlb-2m]',
+  'phases:',
+  '  - {phase: hungry, size: 8MiB}',
+  // In the second slot above 4 GiB.
+  '  - {phase: flip, times: 3, size: 2MiB, at: 9TiB}',
+];
+
 /** Parsed, without the host's figures. */
 function simulated(json: string): ResultsDocument {
   return JSON.parse(json, (key, value) => (key === 'host' ? undefined : value)) as ResultsDocument;
@@ -126,6 +138,55 @@ test('--set is the same to every verb that takes a scenario', (t) => {
     assert.equal(wrong.code, 2);
     assert.match(wrong.stderr, /^--set machine\.arch: got "riscv", accepted: /);
   }
+});
+
+test('a guest of more than 8 TiB: slots as large as KVM takes, on a host that it fits', (t) => {
+  const input = file(scratch(t), 'big.yaml', BIG);
+  const { code, stdout, stderr } = gmem(['run', input, '--format', 'json']);
+  assert.equal(code, 0, stderr);
+  const { settings, results } = simulated(stdout);
+  assert.equal(settings.memory_bytes, 2 ** 44 - 2 ** 21);
+  for (const row of results) assert.deepEqual((row as { counters: { errors: object } }).counters.errors, {});
+  // The reference has an object for every page of a pool.
+  const reference = gmem(['run', input, '--engine', 'reference', '--policies', 'rfc-thp', '--fail-if', 'errors>0']);
+  assert.equal(reference.code, 0, reference.stderr);
+});
+
+test('guests that no host fits are bad input, unless the host is said', (t) => {
+  const input = file(scratch(t), 'big.yaml', BIG);
+  const huge = ['run', input, '--guest-memory', '20TiB', '--policies', 'rfc-thp'];
+  const { code, stdout, stderr } = gmem(huge);
+  assert.deepEqual([code, stdout], [2, '']);
+  assert.match(
+    stderr,
+    /^gmem: memory: the guests have 20 TiB at one time, .* just under 16 TiB\. Accepted: .*--memory \(machine\.hostMemory\)/,
+  );
+  assert.equal(gmem([...huge, '--memory', '1TiB']).code, 0);
+  assert.equal(gmem([...huge, '--set', 'machine.hostMemory=1TiB']).code, 0);
+});
+
+test('a scenario whose guest cannot be made has not run, and says which op was refused and why', (t) => {
+  const input = file(scratch(t), 'big.yaml', BIG);
+  // Slots end where guest-physical addresses do.
+  const beyond = ['--guest-memory', '4PiB', '--memory', '1TiB'];
+  for (const engine of ['native', 'reference']) {
+    const ran = gmem(['run', input, ...beyond, '--engine', engine, '--policies', 'rfc-thp', '--format', 'json']);
+    assert.equal(ran.code, 1);
+    const [row] = simulated(ran.stdout).results as unknown as [{ refused: string }];
+    assert.match(
+      row.refused,
+      /^there is no guest: bind of slot \d+ of vm 0, .* at gpa 0x[0-9a-f]+, answers EINVAL: guest-physical addresses end at 4 PiB; machine\.memory \(--guest-memory\)/,
+    );
+    assert.ok(ran.stderr.includes(`gmem: rfc-thp cannot run this input: ${row.refused}\n`), ran.stderr);
+  }
+  // A replay is asked for by name and does not know beforehand what a pool has no room for; the answer is told all the same.
+  const replay = gmem(['replay', input, '--policy', 'hugetlb-2m', '--memory', '1TiB', '--outcomes', '-']);
+  assert.equal(replay.code, 1);
+  assert.equal(replay.stdout, '{"i":0,"ok":false,"errno":"ENOMEM"}\n');
+  assert.match(
+    replay.stderr,
+    /hugetlb-2m cannot run .*: create of gmem 0, 9 TiB, for vm 0 answers ENOMEM: the host has 1 TiB, which --memory/,
+  );
 });
 
 test('problems and misuse: exit code 2, nothing on stdout', (t) => {
