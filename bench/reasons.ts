@@ -20,5 +20,10 @@ export const REASONS: Readonly<Record<string, string>> = {
     'two engines that share nothing, each with a thread, are in the JSON: what the machine itself gives two threads',
   'refault of a mapped page: hot':
     'instructions from the record to the outcome (some 145 when they were counted): nothing waits for memory',
+  'fault of a 4K page: random over 64 GiB':
+    'waits for memory, whose speed here is another from run to run: 52 ns in a run in which the test of a flat bitmap below took 12 ns',
+  'one op from JavaScript': 'another from run to run, as the call beside it: 32 ns in a run in which that took 47 ns',
+  '4K fault in order, 16 GiB to 4 TiB: most of least':
+    'another from run to run: 1.01x in one in which the test of a flat bitmap below took 12 ns',
   'fault of a 4K page: in order': 'instructions, as the refault (some 330 when they were counted)',
 };
