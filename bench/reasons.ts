@@ -2,12 +2,12 @@
  * Why a goal was not reached, by rows of table.ts, shown only while the row misses it: what was measured or what the code does.
  * A row without an entry is not explained, and the page says so.
  */
-const THIRD_LEVEL =
+const SECOND_LEVEL =
   'the 1 MiB of words are as large as the second-level cache, which has other things in it as well; of what half as large a table in it took (1.2 ns a set, 1.1 a test, measured with words of 8 bytes), the random order, made in the loop, is 0.9';
 
 export const REASONS: Readonly<Record<string, string>> = {
-  'prepared map, 512 GiB uniform: set 512 pages, random': THIRD_LEVEL,
-  'prepared map, 512 GiB uniform: all-set test': THIRD_LEVEL,
+  'prepared map, 512 GiB uniform: set 512 pages, random': SECOND_LEVEL,
+  'prepared map, 512 GiB uniform: all-set test': SECOND_LEVEL,
   'frames, 4K, 512 GiB: get, into random holes':
     'two frames a word of 64: every other call finds its word empty, which no processor foresees (a mispredicted branch a word), and a block of 512 is left and another one looked for every 16 calls',
   'frames, 4K, 512 GiB: put, random order':
@@ -15,7 +15,7 @@ export const REASONS: Readonly<Record<string, string>> = {
   'count of prepared pages, 512 GiB uniform':
     '1 MiB of block words is read, as large as the second-level cache; the bare sum of them beside has one instruction a vector where this has three. Less needs a count a GiB kept by the faults, an atomic a fault where they run on threads',
   'two vCPU threads on disjoint ranges, 2M: of one':
-    'explained in part. What faults write first (two tables of a word a block) is made resident before the lanes run, a table a thread; without it, after a punch, the ratio is the one beside. For the rest: a lane runs about as many instructions a fault as one thread alone (some 470 and 440 when they were last counted), two engines that share nothing reach twice one (in the JSON), and larger reserves of frames helped, so it is cache lines that move between the processors; which ones are left was not found',
+    'explained in part. What faults write first (two tables of a word a block) is made resident before the lanes run, a table a thread; without it, after a punch, the ratio is the one beside. For the rest: a lane runs about as many instructions a fault as one thread alone (some 470 and 440 when they were last counted), two engines that share nothing are in the JSON (on a quiet machine they reach twice one), and larger reserves of frames helped, so it is cache lines that move between the processors; which ones are left was not found',
   'two vCPU threads on disjoint ranges, 4K: of one':
     'two engines that share nothing, each with a thread, are in the JSON: what the machine itself gives two threads',
   'refault of a mapped page: hot':

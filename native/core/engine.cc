@@ -103,6 +103,7 @@ void Engine::run(const spec::OpRecord* ops, uint64_t count_of_ops, spec::Outcome
   if (out.exit != 0) lane.count(spec::Counter::kExits);
 }
 
+// The same as a call, for who runs ops one by one.
 void Engine::run_on(Lane& lane, const spec::OpRecord& op, Outcome& out, bool kept) { run_one(lane, op, out, kept); }
 
 // Ops [first, end) of `count`.

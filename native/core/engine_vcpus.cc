@@ -199,9 +199,9 @@ uint64_t Engine::run_share(Lane& lane, const Epoch& epoch, uint64_t& ran) {
     // The ops of other lanes: many, where there are many lanes. Who waits for this one's block does not wait for them.
     const uint64_t look = std::min(epoch.end, i + kSkippedAtOnce);
     if (epoch.open) {
-      for (; i < look && small(epoch.ops[i]) && share.of(epoch.ops[i]) != lane.number;) ++i;
+      while (i < look && small(epoch.ops[i]) && share.of(epoch.ops[i]) != lane.number) ++i;
     } else {
-      for (; i < look && share.of(epoch.ops[i]) != lane.number;) ++i;
+      while (i < look && share.of(epoch.ops[i]) != lane.number) ++i;
     }
     if (i == look) continue;
     if ((epoch.open && !small(epoch.ops[i])) || lane.interrupted()) return i;

@@ -64,7 +64,7 @@ GMEM_AVX2 uint64_t count_listed(const Bitmap512* pool, const uint32_t* numbers, 
 GMEM_AVX2 uint64_t count_words(const uint32_t* words, uint64_t n, WordPattern pattern) {
   const __m256i mask = _mm256_set1_epi32(static_cast<int32_t>(pattern.mask));
   const __m256i value = _mm256_set1_epi32(static_cast<int32_t>(pattern.value));
-  // A match is all ones, which is -1: 32 bits hold the negated sum of what an array of 2^32 words could have.
+  // A match is all ones, which is -1. A lane sees every eighth word, so that 32 bits are enough for 2^32 of them.
   __m256i totals[4] = {_mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256()};
   uint64_t i = 0;
   for (; i + 32 <= n; i += 32) {
