@@ -44,6 +44,7 @@ BENCH(fault_4k_64g_sequential) {
 BENCH(fault_4k_64g_random) {
   const auto host = host_4k();
   run_ops(timer, *host, "fault", kRandomOps, [](uint64_t i) { return fault_at(random_page(i)); });
+  bench::punch_all(timer, *host, "punch by 2M, a page", kRandomOps, 64 * kGiB);
 }
 
 BENCH(split_2m_64g) {

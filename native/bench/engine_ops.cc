@@ -49,4 +49,11 @@ uint64_t resident_bytes() {
   return kib * 1024;
 }
 
+void punch_all(Timer& timer, test::Host& host, const char* phase, uint64_t pages, double size) {
+  std::vector<spec::OpRecord> records;
+  for (double at = 0; at < size; at += test::k2M) records.push_back(ranged(spec::OpKind::kPunch, at, test::k2M));
+  timer.measure(phase, pages, [&] { host.engine.run(records.data(), records.size(), nullptr); });
+  expect_no_errors(host.engine, phase);
+}
+
 }  // namespace gmem::bench

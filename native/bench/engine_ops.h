@@ -36,6 +36,9 @@ void run_ops(Timer& timer, test::Host& host, const char* phase, uint64_t total, 
   expect_no_errors(host.engine, phase);
 }
 
+// Times a punch of every 2M of the `size` bytes of the file, by the `pages` that are there.
+void punch_all(Timer& timer, test::Host& host, const char* phase, uint64_t pages, double size);
+
 inline spec::OpRecord fault_at(double gpa, bool to_private = true) {
   spec::OpRecord op = test::Host::record(spec::OpKind::kFault);
   op.address = gpa;

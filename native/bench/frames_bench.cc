@@ -63,6 +63,16 @@ BENCH(frames_4k_512g) {
   timer.measure("get, into random holes", kHoles, [&] {
     for (uint64_t i = 0; i < kHoles; ++i) frames.take_page(Mobility::kUnmovable, pfn);
   });
+  timer.measure("put of 512 in a call, random order over 512 GiB", kHoles, [&] {
+    for (uint64_t i = 0; i < kHoles; i += kBlockPages) {
+      Pfn pfns[kBlockPages];
+      for (uint64_t j = 0; j < kBlockPages; ++j) pfns[j] = {scrambled(i + j, kBits)};
+      frames.give_pages(pfns, kBlockPages, Mobility::kUnmovable);
+    }
+  });
+  timer.measure("get, into random holes again", kHoles, [&] {
+    for (uint64_t i = 0; i < kHoles; ++i) frames.take_page(Mobility::kUnmovable, pfn);
+  });
   timer.measure("put, ascending", kPages, [&] {
     for (uint64_t i = 0; i < kPages; ++i) frames.give_page({i}, Mobility::kUnmovable);
   });

@@ -103,6 +103,7 @@ void all_4k_scattered(Timer& timer, uint64_t gib) {
   const auto host = host_with_file(test::knobs_4k(), spec::Arch::kSnp, static_cast<double>(gib) * kGiB);
   run_ops(timer, *host, "4K fault with RMP, random", pages, [=](uint64_t i) { return fault_4k(scrambled(i, bits)); });
   growth.book(timer, "resident after that");
+  bench::punch_all(timer, *host, "punch by 2M, a page", pages, static_cast<double>(gib) * kGiB);
 }
 
 BENCH(all_4k_scattered_2g) { all_4k_scattered(timer, 2); }

@@ -97,6 +97,12 @@ class BitTree {
     return kNone;
   }
 
+  // Lowest member among the 64 numbers that `i` is one of, or kNone.
+  uint64_t first_near(uint64_t i) const {
+    const uint64_t word = words_[i >> 6];
+    return word == 0 ? kNone : (i & ~uint64_t{63}) + static_cast<uint64_t>(std::countr_zero(word));
+  }
+
   // 64 members from a multiple of 64, as bits.
   uint64_t word(uint64_t word_index) const { return words_[word_index]; }
 

@@ -65,21 +65,6 @@ Engine::Engine(const EngineOptions& options)
   if (knobs_.metadata == spec::Metadata::kHvo) vmemmap_.reserve(pool_.size());
 }
 
-namespace {
-// A page of the op's VM is what the op is about.
-bool names_page(const spec::OpRecord& op) {
-  using spec::OpKind;
-  const auto kind = static_cast<OpKind>(op.kind);
-  return kind == OpKind::kFault || kind == OpKind::kTouch || kind == OpKind::kConvert;
-}
-}  // namespace
-
-[[gnu::noinline]] void Engine::look_ahead(Lookahead& ahead, const Lane& lane, uint64_t at,
-                                          const spec::OpRecord& op) const {
-  const Vm* vm = names_page(op) && op.vm < vms_.size() ? vms_[op.vm].get() : nullptr;
-  ahead.step(at, lane, op, vm);
-}
-
 void Engine::run(const spec::OpRecord* ops, uint64_t count_of_ops, spec::OutcomeRecord* outcomes) {
   run_for(ops, count_of_ops, outcomes, kNoEnd);
 }
@@ -112,10 +97,13 @@ inline void Engine::run_some(const spec::OpRecord* ops, uint64_t first, uint64_t
                              spec::OutcomeRecord* outcomes, Lookahead& ahead) {
   Outcome scratch{};
   for (uint64_t i = first; i < end; ++i) {
-    if (ahead.due(i, ops, count)) [[unlikely]]
-      look_ahead(ahead, lane_, i, ops[i + Lookahead::kDistance]);
+    if (count - i > Lookahead::kDistance) [[likely]] {
+      const spec::OpRecord* coming = ops + i + Lookahead::kDistance;
+      ahead.look(i, coming[0], coming[-1]);
+    }
+    const bool ends = ends_objects(ops[i]);
     run_one(lane_, ops[i], kKept ? outcomes[i] : scratch, kKept);
-    if (ends_objects(ops[i])) [[unlikely]]
+    if (ends) [[unlikely]]
       ahead.forget();
     op_ended();
   }
@@ -137,7 +125,7 @@ uint64_t Engine::run_for(const spec::OpRecord* ops, uint64_t count_of_ops, spec:
     return count_of_ops;
   }
   const Clock::time_point begin = most == kNoEnd ? Clock::time_point{} : Clock::now();
-  Lookahead ahead;
+  Lookahead ahead(vms_, lane_);
   for (uint64_t i = 0; i < count_of_ops;) {
     const uint64_t end = most == kNoEnd ? count_of_ops : std::min(count_of_ops, i + kOpsBetweenLooks);
     if (kept) {

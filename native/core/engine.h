@@ -161,7 +161,6 @@ class Engine {
   static constexpr std::chrono::nanoseconds kNoEnd{0};
   uint64_t run_for(const spec::OpRecord* ops, uint64_t count, spec::OutcomeRecord* outcomes,
                    std::chrono::nanoseconds most);
-  void look_ahead(Lookahead& ahead, const Lane& lane, uint64_t at, const spec::OpRecord& op) const;
   void run_one(Lane& lane, const spec::OpRecord& op, Outcome& out, bool kept);
   void run_on(Lane& lane, const spec::OpRecord& op, Outcome& out, bool kept);
   template <bool kKept>
@@ -216,6 +215,7 @@ class Engine {
   uint64_t metadata_modelled() const;
   void note_metadata();
   void release_frame(Pfn pfn, Mobility mobility, bool poisoned);
+  void release_healthy(const PageMap& pages, uint64_t block, const Bitmap512& leaving, Mobility mobility);
   void release_block(Pfn first, Mobility mobility);
   void release_huge_page(File& file, Pfn first, uint64_t poisoned);
   void orphan_unpinned(Pfn pfn, const PinnedFrame& frame);
@@ -301,6 +301,19 @@ class Engine {
     return lane.locks == nullptr ? frames_.take_block(mobility, first) : take_block_beside(lane, mobility, first);
   }
   bool take_block_beside(Lane& lane, Mobility mobility, Pfn& first);
+  // Puts a 4K folio of this frame into the map and returns its block's line. Throws std::bad_alloc when there is no
+  // line to be had; then the frame is given back.
+  uint32_t hold_page(Lane& lane, PageMap& pages, Index index, Pfn pfn, Mobility mobility) {
+    try {
+      const uint32_t line = pages.open_line(index.block());
+      pages.lines().insert(line, index.in_block(), pfn);
+      return line;
+    } catch (...) {
+      not_held(lane, pages, index, pfn, mobility);
+      throw;
+    }
+  }
+  void not_held(Lane& lane, PageMap& pages, Index index, Pfn pfn, Mobility mobility);
   bool take_huge_page(Lane& lane, File& file, Pfn& first);
   bool add_pool_folio(Lane& lane, File& file, Index index);
   bool wants_huge(const File& file, uint64_t block) const;

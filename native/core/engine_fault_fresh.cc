@@ -65,8 +65,7 @@ template <bool kBeside>
   if (!(kBeside ? take_page_beside(lane, Mobility::kUnmovable, pfn) : frames_.take_page(Mobility::kUnmovable, pfn))) {
     return false;
   }
-  const uint32_t line = word.has_line() ? word.line() : file.pages.open_line(block);
-  lines.insert(line, index.in_block(), pfn);
+  const uint32_t line = hold_page(lane, file.pages, index, pfn, Mobility::kUnmovable);
   lane.count(Counter::kFoliosAllocated4k);
   lane.hold(1);
   if (assign) {

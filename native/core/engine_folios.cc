@@ -24,6 +24,16 @@ using spec::Counter;
   return lane.reserve.take_block(mobility, first);
 }
 
+[[gnu::cold]] void Engine::not_held(Lane& lane, PageMap& pages, Index index, Pfn pfn, Mobility mobility) {
+  pages.tidy(index.block());
+  if (lane.locks == nullptr) {
+    frames_.give_page(pfn, mobility);
+  } else {
+    const SpinGuard guard(lane.locks->frames, lane.figures(LockKind::kFrames));
+    frames_.give_page(pfn, mobility);
+  }
+}
+
 // Out of the file's reservation.
 bool Engine::take_huge_page(Lane& lane, File& file, Pfn& first) {
   if (lane.locks == nullptr) [[likely]] {
@@ -116,7 +126,7 @@ bool Engine::add_pool_folio(Lane& lane, File& file, Index index) {
     lane.count(Counter::kFallbacks);
     return false;
   }
-  file.pages.lines().insert(file.pages.open_line(block), index.in_block(), pfn);
+  hold_page(lane, file.pages, index, pfn, Mobility::kUnmovable);
   lane.count(Counter::kFoliosAllocated4k);
   lane.hold(1);
   if (early) prepare_early(lane, file, {index, index + Pages{1}});
@@ -137,7 +147,7 @@ bool Engine::add_pool_folio(Lane& lane, File& file, Index index) {
     copies.hold_run(block, BlockWord::Held::k2m, pfn.block());
     pages = kBlockPages;
   } else if (lane.stop == Lane::Stop::kNo && take_page(lane, Mobility::kMovable, pfn)) {
-    copies.lines().insert(copies.open_line(block), index.in_block(), pfn);
+    hold_page(lane, copies, index, pfn, Mobility::kMovable);
   } else {
     return false;
   }

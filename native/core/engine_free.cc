@@ -87,10 +87,19 @@ void Engine::share_in_rmp(const File& file, uint64_t block, const Bitmap512& pag
     }
     smash(first_pfn);
   }
-  for (uint32_t i = first; i < kBlockPages; i = pages.next_set(i + 1)) {
-    const Pfn pfn = file.pages.pfn(Index::of_block(block, i));
-    RmpEntry entry;
-    if (rmp_.lookup(pfn, entry) && entry.assigned) make_shared(lane_, pfn);
+  constexpr uint32_t kWordAhead = 24;  // pages
+  constexpr uint32_t kLineAhead = 12;
+  Pfn frames[kBlockPages];
+  const uint32_t count = file.pages.list_frames(block, pages, frames);
+  for (uint32_t i = 0; i < count; ++i) {
+    // Frames in a row are in one line of the table.
+    if (i + kWordAhead < count && frames[i + kWordAhead].block() != frames[i + kWordAhead - 1].block()) {
+      rmp_.prefetch_word(frames[i + kWordAhead]);
+    }
+    if (i + kLineAhead < count && frames[i + kLineAhead].block() != frames[i + kLineAhead - 1].block()) {
+      rmp_.prefetch_line(frames[i + kLineAhead]);
+    }
+    if (rmp_.is_assigned(frames[i])) make_shared(lane_, frames[i]);
   }
 }
 
@@ -146,14 +155,16 @@ void Engine::free_pages(File& file, uint64_t block, const Bitmap512& leaving, Pu
   PageLines& lines = file.pages.lines();
   const uint32_t line = file.pages.open_pages(block);
   if (snp_) share_in_rmp(file, block, leaving);
-  const bool poisoned_block = file.pages.word(block).poisoned();
-  const bool references = pins_.any();
-  for (uint32_t i = leaving.next_set(0); i < kBlockPages; i = leaving.next_set(i + 1)) {
-    const Index index = Index::of_block(block, i);
-    const bool poisoned = poisoned_block && file.pages.poisoned(index);
-    if (poisoned) file.pages.unpoison(index);
-    if (references) pins_.dereference(file.serial, index);
-    release_frame(lines.pfn(line, i), Mobility::kUnmovable, poisoned);
+  if (file.pages.word(block).poisoned() || pins_.any()) {
+    for (uint32_t i = leaving.next_set(0); i < kBlockPages; i = leaving.next_set(i + 1)) {
+      const Index index = Index::of_block(block, i);
+      const bool poisoned = file.pages.poisoned(index);
+      if (poisoned) file.pages.unpoison(index);
+      pins_.dereference(file.serial, index);
+      release_frame(lines.pfn(line, i), Mobility::kUnmovable, poisoned);
+    }
+  } else {
+    release_healthy(file.pages, block, leaving, Mobility::kUnmovable);
   }
   lines.present(line) = and_not(lines.present(line), leaving);
   lines.marked(line) = and_not(lines.marked(line), leaving);
@@ -204,9 +215,7 @@ bool Engine::drop_copies(File& file, Run<Index> wanted) {
     const Bitmap512 leaving = copies.present_bits(block) & mask;
     if (leaving.none()) continue;
     const uint32_t line = copies.open_pages(block);
-    for (uint32_t i = leaving.next_set(0); i < kBlockPages; i = leaving.next_set(i + 1)) {
-      release_frame(copies.lines().pfn(line, i), Mobility::kMovable, false);
-    }
+    release_healthy(copies, block, leaving, Mobility::kMovable);
     lane_.copy_pages -= leaving.count();
     Bitmap512& present = copies.lines().present(line);
     present = and_not(present, leaving);

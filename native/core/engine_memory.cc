@@ -49,6 +49,19 @@ void Engine::release_frame(Pfn pfn, Mobility mobility, bool poisoned) {
   let_go(1);
 }
 
+// The same for pages of a block that are not poisoned.
+void Engine::release_healthy(const PageMap& pages, uint64_t block, const Bitmap512& leaving, Mobility mobility) {
+  Pfn frames[kBlockPages];
+  const uint32_t count = pages.list_frames(block, leaving, frames);
+  if (pins_.any()) {
+    for (uint32_t i = 0; i < count; ++i) release_frame(frames[i], mobility, false);
+    return;
+  }
+  for (uint32_t i = 0; arena_.enabled() && i < count; ++i) arena_.drop_page(frames[i]);
+  frames_.give_pages(frames, count, mobility);
+  let_go(count);
+}
+
 void Engine::release_block(Pfn first, Mobility mobility) {
   if (pins_.any()) {
     for (uint32_t i = 0; i < kBlockPages; ++i) release_frame(first + Pages{i}, mobility, false);

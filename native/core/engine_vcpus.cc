@@ -1,4 +1,5 @@
 // Ops on vCPU threads: epochs of vCPU ops side by side, everything else alone and in order (docs/threads.md).
+#include <algorithm>
 #include <bit>
 #include <chrono>
 #include <utility>
@@ -23,8 +24,6 @@ constexpr uint64_t kMostBeside = uint64_t{1} << 16;
 constexpr uint64_t kAloneAtOnce = 1024;
 // Shorter ones are looked through: there is something scarce that ends them.
 constexpr uint64_t kLeastOpen = 4096;
-// Ops of other lanes that a lane goes over before it looks up.
-constexpr uint64_t kSkippedAtOnce = 64;
 constexpr uint64_t kUnlimited = ~uint64_t{0};
 
 constexpr uint64_t bit_of(OpKind kind) { return uint64_t{1} << static_cast<uint32_t>(kind); }
@@ -188,29 +187,74 @@ uint32_t Engine::part_of_lane(uint64_t all, uint32_t most) const {
   return static_cast<uint32_t>(std::clamp<uint64_t>(all / (64 * vcpus_->lanes.size()), 1, most));
 }
 
+// The ops of a lane in an epoch, in order, found some ahead of the one that runs: so far the lane looks ahead.
+class OwnOps {
+ public:
+  OwnOps(const Lane& lane, const spec::OpRecord* ops, uint64_t first, uint64_t end, bool open, Share share)
+      : next_(ops + first), end_(ops + end), lane_(lane.number), open_(open), share_(share) {}
+
+  const spec::OpRecord* const* found() const { return found_; }
+  uint32_t count() const { return count_; }
+  bool all_found() const { return next_ == end_; }
+  bool enough() const { return count_ > Lookahead::kDistance || all_found(); }
+  // Looks at some more of the epoch's ops: many, where there are many lanes. REQUIRES: not enough are found.
+  void find() {
+    const spec::OpRecord* const look = end_ - next_ > kLookedAtAtOnce ? next_ + kLookedAtAtOnce : end_;
+    const spec::OpRecord* op = next_;
+    uint32_t count = count_;
+    for (; op < look && (!open_ || small(*op)); ++op) {
+      found_[count] = op;
+      count += share_.of(*op) == lane_ ? 1 : 0;
+    }
+    count_ = count;
+    next_ = op;
+    if (op < look) end_ = op;
+  }
+  // The first `ran` are done.
+  void drop(uint32_t ran) {
+    std::copy(found_ + ran, found_ + count_, found_);
+    count_ -= ran;
+  }
+  // REQUIRES: all are found. Where the epoch ends.
+  const spec::OpRecord* end() const { return end_; }
+
+ private:
+  static constexpr int kLookedAtAtOnce = 64;
+
+  const spec::OpRecord* next_;  // the first that was not looked at
+  const spec::OpRecord* end_;
+  uint32_t lane_;
+  bool open_;
+  Share share_;
+  uint32_t count_ = 0;
+  const spec::OpRecord* found_[Lookahead::kDistance + kLookedAtAtOnce + 1];
+};
+
 // The ops of one lane, in order. Returns the first that did not run; `ran` grows by those that did.
 uint64_t Engine::run_share(Lane& lane, const Epoch& epoch, uint64_t& ran) {
-  const Share share(static_cast<uint32_t>(vcpus_->lanes.size()));
+  OwnOps own(lane, epoch.ops, epoch.first, epoch.end, epoch.open, Share(static_cast<uint32_t>(vcpus_->lanes.size())));
+  Lookahead ahead(vms_, lane);
   const bool kept = epoch.outcomes != nullptr;
   Outcome scratch{};
-  uint64_t i = epoch.first;
-  while (i < epoch.end) {
-    lane.let_others_in();
-    // The ops of other lanes: many, where there are many lanes. Who waits for this one's block does not wait for them.
-    const uint64_t look = std::min(epoch.end, i + kSkippedAtOnce);
-    if (epoch.open) {
-      while (i < look && small(epoch.ops[i]) && share.of(epoch.ops[i]) != lane.number) ++i;
-    } else {
-      while (i < look && share.of(epoch.ops[i]) != lane.number) ++i;
+  const spec::OpRecord* const* const ops = own.found();
+  for (;;) {
+    // Who waits for this lane's block does not wait for it to find its ops.
+    for (; !own.enough(); own.find()) lane.let_others_in();
+    const uint32_t count = own.count();
+    const uint32_t ready = own.all_found() ? count : count - Lookahead::kDistance;
+    if (ready == 0) return static_cast<uint64_t>(own.end() - epoch.ops);
+    for (uint32_t k = 0; k < ready; ++k) {
+      lane.let_others_in();
+      const auto i = static_cast<uint64_t>(ops[k] - epoch.ops);
+      if (lane.interrupted()) return i;
+      if (const uint32_t coming = k + Lookahead::kDistance; coming < count)
+        ahead.look(ran, *ops[coming], *ops[coming - 1]);
+      run_on(lane, *ops[k], kept ? epoch.outcomes[i] : scratch, kept);
+      if (lane.stop != Lane::Stop::kNo) return i;
+      ++ran;
     }
-    if (i == look) continue;
-    if ((epoch.open && !small(epoch.ops[i])) || lane.interrupted()) return i;
-    run_on(lane, epoch.ops[i], kept ? epoch.outcomes[i] : scratch, kept);
-    if (lane.stop != Lane::Stop::kNo) return i;
-    ++ran;
-    ++i;
+    own.drop(ready);
   }
-  return epoch.end;
 }
 
 // No lane runs any more: what they counted is the engine's.
@@ -309,14 +353,17 @@ uint64_t Engine::run_alone(const spec::OpRecord* ops, uint64_t first, uint64_t e
   settle();
   const bool kept = outcomes != nullptr;
   Outcome scratch{};
-  Lookahead ahead;
+  Lookahead ahead(vms_, lane_);
   uint64_t i = first;
   for (; i < end && !lane_.interrupted(); ++i) {
-    if (ahead.due(i, ops, end)) [[unlikely]]
-      look_ahead(ahead, lane_, i, ops[i + Lookahead::kDistance]);
+    if (end - i > Lookahead::kDistance) [[likely]] {
+      const spec::OpRecord* coming = ops + i + Lookahead::kDistance;
+      ahead.look(i, coming[0], coming[-1]);
+    }
     const ExclusiveGuard exclusive(vcpus_ ? exclusive_lock(ops[i]) : nullptr, lane_.figures(LockKind::kScheme));
+    const bool ends = ends_objects(ops[i]);
     run_on(lane_, ops[i], kept ? outcomes[i] : scratch, kept);
-    if (ends_objects(ops[i])) [[unlikely]]
+    if (ends) [[unlikely]]
       ahead.forget();
     if (lane_.stop != Lane::Stop::kNo) break;
     op_ended();

@@ -41,11 +41,11 @@ bool Frames::region_free(uint64_t region) const {
 bool Frames::is_free(Pfn pfn) const {
   const uint64_t block = pfn.block();
   if (free_blocks_.test(block)) return true;
-  return is_partial(block) && free_map_[block].test(pfn.in_block());
+  return is_partial(block) && map_of(block).test(pfn.in_block());
 }
 
 Bitmap512 Frames::free_bits(uint64_t block) const {
-  if (is_partial(block)) return free_map_[block];
+  if (is_partial(block)) return map_of(block);
   Bitmap512 bits;
   bits.fill(free_blocks_.test(block));
   return bits;
@@ -65,46 +65,54 @@ void Frames::break_block(uint64_t block, Mobility mobility) {
   free_map_.expect(block);
   free_map_[block].fill(true);
   partial_[index_of(mobility)].set(block);
-  Cursor& cursor = cursors_[index_of(mobility)];
-  if (cursor.block != BitTree::kNone && block < cursor.block) cursor = {};
+  const NextFrames& next = next_[index_of(mobility)];
+  if (next.block() != NextFrames::kNoBlock && block < next.block()) forget_next(mobility);
 }
 
 void Frames::take_from_partial(uint64_t block, uint32_t in_block, Mobility mobility) {
+  const Mobility owner = class_of(block);
+  if (next_[index_of(owner)].block() == block) forget_next(owner);
   Bitmap512& map = free_map_[block];
   assert(map.test(in_block));
   map.clear(in_block);
-  const Mobility owner = class_of(block);
-  if (cursors_[index_of(owner)].block == block) cursors_[index_of(owner)] = {};
   if (owner != mobility) ++foreign_[block];
   if (map.none()) partial_[index_of(owner)].clear(block);
   used_ = used_ + Pages{1};
 }
 
-// The last free frame of the cursor's word was taken.
-[[gnu::noinline]] void Frames::next_word(Cursor& cursor, Mobility mobility) {
-  if (cursor.later == 0) {
-    partial_[index_of(mobility)].clear(cursor.block);
-    cursor.block = BitTree::kNone;
-  } else {
-    cursor.word = static_cast<uint32_t>(std::countr_zero(cursor.later));
-    cursor.later &= cursor.later - 1;
-  }
+// What the next frames of a class are is unknown; what was taken is in the map.
+[[gnu::noinline]] void Frames::forget_next(Mobility owner) {
+  NextFrames& next = next_[index_of(owner)];
+  const uint64_t block = next.block();
+  if (block == NextFrames::kNoBlock) return;
+  Bitmap512& map = free_map_[block];
+  map = next.still_free(map);
+  if (map.none()) partial_[index_of(owner)].clear(block);
+  next.forget();
 }
 
-// The cursor of a class whose lowest partial block this is.
-Frames::Cursor Frames::cursor_in(uint64_t block) const {
-  const Bitmap512& map = free_map_[block];
-  uint32_t words = 0;
-  for (uint32_t i = 0; i < Bitmap512::kWords; ++i) words |= static_cast<uint32_t>(map.words[i] != 0) << i;
-  return {block, static_cast<uint32_t>(std::countr_zero(words)), words & (words - 1)};
+Bitmap512 Frames::map_of(uint64_t block) const {
+  const NextFrames& next = next_[index_of(class_of(block))];
+  return next.block() == block ? next.still_free(free_map_[block]) : free_map_[block];
 }
 
-// Where no cursor says.
+// No next frame of the class is known.
 [[gnu::noinline]] bool Frames::take_page_anywhere(Mobility mobility, Pfn& pfn) {
-  uint64_t block = partial_[index_of(mobility)].first();
+  NextFrames& next = next_[index_of(mobility)];
+  BitTree& partial = partial_[index_of(mobility)];
+  uint64_t block = BitTree::kNone;
+  if (const uint64_t last = next.block(); last != NextFrames::kNoBlock) {
+    if (next.list(free_map_[last])) return take_page(mobility, pfn);
+    // The map of a full block says nothing. No partial one is below it, and the next is most often near.
+    partial.clear(last);
+    block = partial.first_near(last);
+  }
+  if (block == BitTree::kNone) block = partial.first();
   if (block == BitTree::kNone) {
+    next.forget();
     block = free_blocks_.first();
     if (block == BitTree::kNone) {
+      forget_next(other(mobility));
       block = partial_[index_of(other(mobility))].first();
       if (block == BitTree::kNone) return false;
       const uint32_t in_block = free_map_[block].next_set(0);
@@ -114,7 +122,8 @@ Frames::Cursor Frames::cursor_in(uint64_t block) const {
     }
     break_block(block, mobility);
   }
-  cursors_[index_of(mobility)] = cursor_in(block);
+  next.begin(block);
+  next.list(free_map_[block]);
   return take_page(mobility, pfn);
 }
 
@@ -141,8 +150,8 @@ bool Frames::reserve_pages(Mobility mobility, uint64_t& block, Bitmap512& frames
   block = first.block();
   frames.fill(false);
   const Mobility owner = class_of(block);
+  if (next_[index_of(owner)].block() == block) forget_next(owner);
   if (partial_[index_of(owner)].test(block)) {
-    if (cursors_[index_of(owner)].block == block) cursors_[index_of(owner)] = {};
     Bitmap512& map = free_map_[block];
     const uint32_t rest = map.count();
     frames = map;
@@ -176,25 +185,18 @@ void Frames::take_exactly(Pfn pfn, Mobility mobility) {
   give_page(pfn, mobility);
 }
 
-// A frame of this word of a partial block is free again, in the cursor's block or below it.
-[[gnu::noinline]] void Frames::given_at_cursor(uint64_t block, uint32_t word) {
-  Cursor& cursor = cursors_[index_of(class_of(block))];
-  if (block < cursor.block) {
-    cursor = cursor_in(block);
-  } else if (word != cursor.word) {
-    const uint32_t words = cursor.later | 1U << cursor.word | 1U << word;
-    cursor = {block, static_cast<uint32_t>(std::countr_zero(words)), words & (words - 1)};
-  }
-  if (free_map_[block].words[word] == ~uint64_t{0}) close_if_free(block);
-}
-
 // Perhaps all frames of a partial block are free.
 [[gnu::noinline]] void Frames::close_if_free(uint64_t block) {
   if (!free_map_[block].all()) return;
   const Mobility owner = class_of(block);
   partial_[index_of(owner)].clear(block);
-  if (cursors_[index_of(owner)].block == block) cursors_[index_of(owner)] = {};
   mark_block_free(block);
+}
+
+// In the block of the next frames or below it: another one may be next.
+[[gnu::noinline]] void Frames::give_before_next(Pfn pfn, Mobility mobility) {
+  forget_next(class_of(pfn.block()));
+  give_page(pfn, mobility);
 }
 
 // Calls nothing but as its last step, so that it saves no register: puts at random wait for memory side by side as far
@@ -203,6 +205,11 @@ void Frames::give_page(Pfn pfn, Mobility mobility) {
   const uint64_t block = pfn.block();
   const Mobility owner = class_of(block);
   const uint32_t in_block = pfn.in_block();
+  // As signed numbers: where none is known, that is below every block.
+  if (static_cast<int64_t>(block) <= static_cast<int64_t>(next_[index_of(owner)].block())) [[unlikely]] {
+    give_before_next(pfn, mobility);
+    return;
+  }
   if (!partial_[index_of(owner)].test(block)) [[unlikely]] {
     give_to_full_block(pfn, mobility);
     return;
@@ -214,13 +221,19 @@ void Frames::give_page(Pfn pfn, Mobility mobility) {
   if (owner != mobility) [[unlikely]]
     --foreign_[block];
   used_ = used_ - Pages{1};
-  // As signed numbers: an unknown cursor is below every block.
-  if (static_cast<int64_t>(block) <= static_cast<int64_t>(cursors_[index_of(owner)].block)) [[unlikely]] {
-    given_at_cursor(block, in_block >> 6);
-    return;
-  }
   if (word == ~uint64_t{0}) [[unlikely]]
     close_if_free(block);
+}
+
+void Frames::give_pages(const Pfn* pfns, uint64_t count, Mobility mobility) {
+  uint64_t i = 0;
+  for (; i + kGivenAhead < count; ++i) {
+    if (pfns[i + kGivenAhead].block() != pfns[i + kGivenAhead - 1].block()) {
+      free_map_.prefetch(pfns[i + kGivenAhead].block());
+    }
+    give_page(pfns[i], mobility);
+  }
+  for (; i < count; ++i) give_page(pfns[i], mobility);
 }
 
 Pages Frames::stranded() const {
@@ -228,7 +241,7 @@ Pages Frames::stranded() const {
   for (const Mobility owner : {Mobility::kUnmovable, Mobility::kMovable}) {
     const BitTree& tree = partial_[index_of(owner)];
     for (uint64_t block = tree.first(); block != BitTree::kNone; block = tree.next(block + 1)) {
-      const uint32_t free = free_map_[block].count();
+      const uint32_t free = map_of(block).count();
       const uint32_t foreign = foreign_[block];
       const uint32_t unmovable = owner == Mobility::kMovable ? foreign : kBlockPages - free - foreign;
       if (unmovable > 0) pages += free;
@@ -244,7 +257,7 @@ Pages Frames::count_free() const {
   }
   for (const BitTree& tree : partial_) {
     for (uint64_t block = tree.first(); block != BitTree::kNone; block = tree.next(block + 1)) {
-      pages += free_map_[block].count();
+      pages += map_of(block).count();
     }
   }
   return {pages};

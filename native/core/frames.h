@@ -8,10 +8,11 @@
 // Always: free + used = total (without what a pool has set aside). A block has a class from its first allocation until
 // it is wholly free again; `foreign` counts its used frames of the other class, and is 0 while it is wholly free.
 //
-// Where the next frame comes from is remembered, so that most calls look at one word: a cursor a class is the lowest
-// word with a free frame in the lowest partial block of the class and which words behind it have one, or unknown; the
-// block hint is the word of the free tree with the lowest free block of the lowest broken region while that word is not
-// zero, or unknown. Whatever could make them wrong sets them right or makes them unknown.
+// Where the next frame comes from is remembered, so that most calls look at one number or word: of a class the next
+// free frames of its lowest partial block, or unknown (next_frames.h: what was taken of that block is still set in its
+// map, and its last frame taken, it is still in the tree of the partial ones); the block hint is the word of the free
+// tree with the lowest free block of the lowest broken region while that word is not zero, or unknown. Whatever could
+// make them wrong makes them unknown.
 //
 // Placement is deterministic (docs/semantics.md section 3), so that two engines hand out the same pfns.
 #pragma once
@@ -21,6 +22,7 @@
 
 #include "core/bit_tree.h"
 #include "core/bitmap512.h"
+#include "core/next_frames.h"
 #include "core/units.h"
 #include "core/virtual_array.h"
 
@@ -49,6 +51,8 @@ class Frames {
 
   // REQUIRES: the frame is used and was taken with this mobility.
   void give_page(Pfn pfn, Mobility mobility);
+  // The same for `count` frames, whose maps are asked for some frames ahead: in random order these are misses.
+  void give_pages(const Pfn* pfns, uint64_t count, Mobility mobility);
   // REQUIRES: all 512 frames are used and were taken with this mobility, together or one by one.
   void give_block(Pfn first, Mobility mobility);
 
@@ -71,11 +75,8 @@ class Frames {
   Pages count_free() const;
 
  private:
-  struct Cursor {
-    uint64_t block = BitTree::kNone;  // kNone: unknown
-    uint32_t word = 0;
-    uint32_t later = 0;  // the words behind it with a free frame, a bit each
-  };
+  // Frames that are asked for while one is given.
+  static constexpr uint64_t kGivenAhead = 24;
 
   bool is_partial(uint64_t block) const { return partial_[0].test(block) || partial_[1].test(block); }
   Mobility class_of(uint64_t block) const { return static_cast<Mobility>(movable_[block >> 6] >> (block & 63) & 1); }
@@ -84,9 +85,10 @@ class Frames {
     word = (word & ~(uint64_t{1} << (block & 63))) | static_cast<uint64_t>(mobility) << (block & 63);
   }
   bool take_page_anywhere(Mobility mobility, Pfn& pfn);
-  void next_word(Cursor& cursor, Mobility mobility);
-  Cursor cursor_in(uint64_t block) const;
-  void given_at_cursor(uint64_t block, uint32_t word);
+  void forget_next(Mobility owner);
+  // The free map of a partial block without what was taken of it as the next frames.
+  Bitmap512 map_of(uint64_t block) const;
+  void give_before_next(Pfn pfn, Mobility mobility);
   uint64_t lowest_free_block() const;
   void break_block(uint64_t block, Mobility mobility);
   uint64_t group_of_next_block();
@@ -104,7 +106,7 @@ class Frames {
   Pages used_{0};
   uint64_t first_block_;
   uint64_t blocks_;
-  Cursor cursors_[2];
+  NextFrames next_[2];
   uint64_t block_hint_ = BitTree::kNone;
   BitTree free_blocks_;
   BitTree partial_[2];
@@ -151,16 +153,11 @@ inline bool Frames::take_block(Mobility mobility, Pfn& first) {
 }
 
 inline bool Frames::take_page(Mobility mobility, Pfn& pfn) {
-  Cursor& cursor = cursors_[static_cast<size_t>(mobility)];
-  if (cursor.block == BitTree::kNone) [[unlikely]]
+  NextFrames& next = next_[static_cast<size_t>(mobility)];
+  if (next.none_listed()) [[unlikely]]
     return take_page_anywhere(mobility, pfn);
-  uint64_t& word = free_map_[cursor.block].words[cursor.word];
-  const uint64_t free = word;
-  assert(free != 0);
-  pfn = Pfn::of_block(cursor.block, cursor.word * 64 + static_cast<uint32_t>(std::countr_zero(free)));
-  word = free & (free - 1);
+  pfn = next.take();
   used_ = used_ + Pages{1};
-  if ((free & (free - 1)) == 0) next_word(cursor, mobility);
   return true;
 }
 
@@ -178,6 +175,9 @@ inline void Frames::mark_block_free(uint64_t block) {
 
 inline void Frames::give_block(Pfn first, Mobility mobility) {
   const uint64_t block = first.block();
+  // Taken page by page until none was left, and merged.
+  if (next_[static_cast<size_t>(class_of(block))].block() == block) [[unlikely]]
+    forget_next(class_of(block));
   // A merged folio may lie in a block that the other class was first in.
   assert(foreign_[block] == (class_of(block) == mobility ? 0 : kBlockPages) && !is_partial(block));
   if (class_of(block) != mobility) [[unlikely]]

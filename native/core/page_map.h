@@ -84,6 +84,14 @@ class PageMap {
     pfn_of_page = lines_->pfn(word.line(), index.in_block());
     return true;
   }
+  // The frames of some present pages of a block, in their order. Returns how many.
+  uint32_t list_frames(uint64_t block, const Bitmap512& pages, Pfn (&frames)[kBlockPages]) const {
+    uint32_t n = 0;
+    for (uint32_t i = pages.next_set(0); i < kBlockPages; i = pages.next_set(i + 1)) {
+      frames[n++] = pfn(Index::of_block(block, i));
+    }
+    return n;
+  }
   // Order of the leaf over the page, or -1.
   int leaf_order(Index index) const {
     const BlockWord& word = words_[index.block()];
@@ -100,6 +108,12 @@ class PageMap {
   bool block_unmarked(uint64_t block) const {
     const BlockWord word = words_[block];
     return !word.all_marked() && !word.has_line();
+  }
+  // The same, and no leaf lies over a page.
+  bool block_unmarked_and_unmapped(uint64_t block) const {
+    const BlockWord word = words_[block];
+    if (word.all_marked() || word.leaf_2m()) return false;
+    return !word.has_line() || (lines_->marked(word.line()).none() && lines_->leaves(word.line()).none());
   }
   // Removes the 4K leaf over the page. Returns false when there is none. REQUIRES: the block has a line.
   bool unmap_small(Index index) {

@@ -88,10 +88,23 @@ class Rmp {
   // Sets the validated flag of the entry that holds `pfn`. REQUIRES: assigned.
   void set_validated(Pfn pfn);
 
+  // Whether the page is assigned. REQUIRES: it is in the table.
+  bool is_assigned(Pfn pfn) const {
+    const uint64_t word = words_[pfn.block()];
+    return kind(word) == kHuge || (kind(word) == kLine && assigned_[payload(word)].test(pfn.in_block()));
+  }
   bool is_huge(Pfn pfn) const { return kind(words_[pfn.block()]) == kHuge; }
   bool block_unassigned(uint64_t block) const { return kind(words_[block]) == kNone; }
   bool block_assigned(uint64_t block) const {
     return kind(words_[block]) == kHuge || (kind(words_[block]) == kLine && assigned_[line_of(block)].all());
+  }
+  // What an instruction on the page will look at: the word of its block, and what the word names.
+  [[gnu::always_inline]] void prefetch_word(Pfn pfn) const { words_.prefetch(pfn.block()); }
+  [[gnu::always_inline]] void prefetch_line(Pfn pfn) const {
+    const uint64_t word = words_[pfn.block()];
+    if (kind(word) != kLine) return;
+    assigned_.prefetch(payload(word));
+    validated_.prefetch(payload(word));
   }
   // Threads will assign so many blocks.
   void expect_blocks(uint64_t count) { words_.expect_all(count); }

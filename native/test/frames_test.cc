@@ -144,6 +144,21 @@ class Pair {
     }
     for (uint64_t i = 0; i < (held.block ? kBlockPages : 1); ++i) naive_.give(held.pfn + i);
   }
+  // Up to `most` pages of one mobility in a call, in the order of what is held.
+  void give_pages(uint64_t most, Mobility mobility) {
+    std::vector<Pfn> pfns;
+    for (uint64_t i = 0; i < held_.size() && pfns.size() < most;) {
+      if (held_[i].block || held_[i].mobility != mobility) {
+        ++i;
+        continue;
+      }
+      pfns.push_back({held_[i].pfn});
+      naive_.give(held_[i].pfn);
+      held_[i] = held_.back();
+      held_.pop_back();
+    }
+    frames_.give_pages(pfns.data(), pfns.size(), mobility);
+  }
   // A block that was taken whole is given back page by page from now on, as after a split.
   void split(uint64_t position) {
     const Held held = held_[position];
@@ -206,6 +221,8 @@ void fuzz(uint64_t blocks, int steps, uint64_t purpose, uint64_t set_aside = 0) 
       const uint64_t position = random.below(pair.held());
       if (random.one_in(6)) {
         pair.split(position);
+      } else if (random.one_in(8)) {
+        pair.give_pages(random.below(80), any_mobility(random));
       } else {
         pair.give(position, random.one_in(3));
       }

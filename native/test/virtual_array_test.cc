@@ -140,7 +140,8 @@ TEST(virtual_array_grows_by_huge_pages) {
   array.expect(kHugePage / 64);
   array[kHugePage / 64] = 1;
   array.expect_all(array.capacity());
-  CHECK(resident_bytes(array.data(), array.capacity() * 8) <= 2 * kPage);
+  // The element's, which may lie across two pages, and the first, where that begins with the mapping's own table.
+  CHECK(resident_bytes(array.data(), array.capacity() * 8) <= 3 * kPage);
 }
 
 // What an array says of its pages stays within it: the mapping that lies above is a stranger's.
