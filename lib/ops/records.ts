@@ -190,13 +190,17 @@ export function checkWithin(what: string, value: unknown, most: number): void {
   throw new GmemError('ERR_GMEM_ARGUMENT', `${what}: got ${shown(value)}, accepted: 0 to ${most}`);
 }
 
-/** Memory of the caller's for records: aligned for their doubles, whole ones, and at least `least`. */
+/**
+ * Memory of the caller's for records: aligned for their doubles, whole ones, and at least `least`. Not shared: an engine
+ * reads a record more than once, and no other thread may change it meanwhile.
+ */
 export function checkMemory(bytes: unknown, recordBytes: number, least: number): void {
-  const { length, byteOffset } = bytes instanceof Uint8Array ? bytes : { length: -1, byteOffset: 0 };
+  const own = bytes instanceof Uint8Array && bytes.buffer instanceof ArrayBuffer;
+  const { length, byteOffset } = own ? bytes : { length: -1, byteOffset: 0 };
   if (length >= least * recordBytes && length % recordBytes === 0 && byteOffset % 8 === 0) return;
   throw new GmemError(
     'ERR_GMEM_ARGUMENT',
-    `memory for records: accepted: a Uint8Array at a multiple of 8, of ${least} times ${recordBytes} bytes or more`,
+    `memory for records: accepted: a Uint8Array of an ArrayBuffer, at a multiple of 8, of ${least} times ${recordBytes} bytes or more`,
   );
 }
 

@@ -40,13 +40,15 @@ struct View {
   size_t length;
 };
 
-// Valid until the call returns to JavaScript.
+// Valid until the call returns to JavaScript. Memory that other threads share is refused: what was looked at must not
+// change.
 template <class Array>
 auto array_at(const Napi::CallbackInfo& info, size_t i, napi_typedarray_type type) {
   if (i >= info.Length() || !info[i].IsTypedArray() || info[i].As<Napi::TypedArray>().TypedArrayType() != type) {
     refuse(info.Env(), "expected another typed array");
   }
   Array array = info[i].As<Array>();
+  if (!array.ArrayBuffer().IsArrayBuffer()) refuse(info.Env(), "expected memory that is not shared");
   return View<std::remove_pointer_t<decltype(array.Data())>>{array.Data(), array.ElementLength()};
 }
 

@@ -48,6 +48,8 @@ class BlockWord {
   // 4K folios, some perhaps under 4K leaves, without poison.
   bool small_with_line() const { return (bits_ & (kHasLine | kPoisoned | kHugeHeld)) == kHasLine; }
   bool untouched() const { return bits_ == 0; }
+  // What the parts of the word say of each other holds: no uniform mark beside a line, no location of nothing.
+  bool consistent() const { return has_line() ? !all_marked() : run() || (bits_ & kLocation) == 0; }
   // REQUIRES: has_line.
   uint32_t line() const { return bits_ >> kLocationShift; }
   // REQUIRES: run, without a line.

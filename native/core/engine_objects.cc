@@ -35,6 +35,7 @@ Engine::Errno Engine::op_create(const spec::OpRecord& op) {
   const uint64_t huge_pages = pooled ? pages.value >> huge_order_ : 0;
   if (pooled && huge_pages << huge_order_ != pages.value) return spec::kEINVAL;
   const bool init_shared = (flags & spec::kCreateFlagInitShared) != 0;
+  File* made = nullptr;
   try {
     const uint64_t serial = next_serial_;
     auto file = std::make_unique<File>(page_lines_, op.gmem, serial, op.vm, pages, (flags & spec::kCreateFlagMmap) != 0,
@@ -45,19 +46,23 @@ Engine::Errno Engine::op_create(const spec::OpRecord& op) {
     }
     if (vcpus_) make_scheme_lock(*file);
     if (tdx_) file->accepted = std::make_unique<ShareMap>(flag_lines_, file->all());
-    if (!pool_.reserve(huge_pages)) return spec::kENOMEM;
-    file->reserved_huge_pages = huge_pages;
     if (natural_ && !file->initially_private) file->shared_ranges.emplace(0, pages.value);
-    if (in_place_ && !file->initially_private) {
-      file->shared_groups = (pages.value + 63) / 64;
-      shared_groups_ += file->shared_groups;
-    }
-    if (file->by_huge_pages) blocks_by_huge_pages_ += file->pages.blocks();
-    files_by_id_[op.gmem] = file.get();
-    files_.emplace(serial, std::move(file));
+    made = files_.emplace(serial, std::move(file)).first->second.get();
   } catch (const std::bad_alloc&) {
     return spec::kENOMEM;
   }
+  // Nothing throws from here on.
+  if (!pool_.reserve(huge_pages)) {
+    files_.erase(made->serial);
+    return spec::kENOMEM;
+  }
+  made->reserved_huge_pages = huge_pages;
+  if (in_place_ && !made->initially_private) {
+    made->shared_groups = (pages.value + 63) / 64;
+    shared_groups_ += made->shared_groups;
+  }
+  if (made->by_huge_pages) blocks_by_huge_pages_ += made->pages.blocks();
+  files_by_id_[op.gmem] = made;
   ++next_serial_;
   ++vm->open_files;
   return spec::kOk;
@@ -99,9 +104,15 @@ Engine::Errno Engine::op_bind(const spec::OpRecord& op) {
   if (above != file->bindings.begin() && std::prev(above)->second->indexes().end > indexes.first) return spec::kEINVAL;
   if (gpa < 0 || gpa + size > kGuestPhysicalLimit) return spec::kEINVAL;
 
+  // All memory is taken before anything refers to the slot.
   std::unique_ptr<Slot> slot;
+  std::map<uint64_t, Slot*> binding;
+  std::map<uint32_t, std::unique_ptr<Slot>> numbered;
   try {
     slot = std::make_unique<Slot>(flag_lines_, number, gfns, *file, first);
+    binding.emplace(first.value, slot.get());
+    numbered.emplace(number, nullptr);
+    if (vm->by_gfn.size() == vm->by_gfn.capacity()) vm->by_gfn.reserve(2 * vm->by_gfn.size() + 1);
   } catch (const std::bad_alloc&) {
     return spec::kENOMEM;
   }
@@ -113,9 +124,10 @@ Engine::Errno Engine::op_bind(const spec::OpRecord& op) {
   });
   // Told to end, the slot has the gfns whose kinds it has.
   slot->gfns.end = moved;
-  file->bindings.emplace(first.value, slot.get());
   vm->by_gfn.insert(vm->by_gfn.begin() + static_cast<ptrdiff_t>(position), slot.get());
-  vm->slots.emplace(number, std::move(slot));
+  numbered.begin()->second = std::move(slot);
+  file->bindings.merge(binding);
+  vm->slots.merge(numbered);
   return spec::kOk;
 }
 

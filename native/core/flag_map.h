@@ -147,6 +147,18 @@ class FlagMap {
     for_each_flagged(all_, visit);
   }
 
+  // Every block that has a line needs one: its flags differ.
+  bool folded() const {
+    uint64_t lines = 0;
+    for (uint64_t i = 0; line_words_ != 0 && i < words_.capacity(); ++i) {
+      if (words_[i] < kFirstLine) continue;
+      const Bitmap512& line = lines_->bits[words_[i] - kFirstLine];
+      if (line.none() || line.all()) return false;
+      ++lines;
+    }
+    return lines == line_words_;
+  }
+
  private:
   static constexpr uint32_t kNone = 0;
   static constexpr uint32_t kAll = 1;

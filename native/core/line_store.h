@@ -6,6 +6,7 @@
 // use.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <new>
 #include <vector>
@@ -26,7 +27,7 @@ class LineNumbers {
     const SpinGuard guard(lock_, figures_);
     return take_alone();
   }
-  void give(uint32_t line) {
+  void give(uint32_t line) noexcept {
     if (!shared_) [[likely]] {
       returned_.push_back(line);
       return;
@@ -51,6 +52,8 @@ class LineNumbers {
       return line;
     }
     if (next_ == most_) throw std::bad_alloc();
+    // Room for all to be returned, so that to give one back never fails.
+    if (next_ == returned_.capacity()) returned_.reserve(std::max<size_t>(64, 2 * size_t{next_}));
     return next_++;
   }
 

@@ -123,6 +123,7 @@ class PageLines {
   }
 
   uint32_t high_water() const { return numbers_.high_water(); }
+  uint32_t in_use() const { return numbers_.in_use(); }
   uint64_t metadata_bytes() const {
     return numbers_.in_use() * (3 * sizeof(Bitmap512) + sizeof(PfnRun)) + scatters_.in_use() * sizeof(ScatteredPfns);
   }

@@ -10,7 +10,8 @@ constexpr uint64_t kMostBlocksCounted = uint64_t{1} << 24;
 
 }  // namespace
 
-Verifier::Verifier(const Engine& engine) : engine_(engine), owned_((engine.host_total_.value + 63) / 64) {}
+Verifier::Verifier(const Engine& engine)
+    : engine_(engine), owned_((engine.host_total_.value + 63) / 64), line_seen_(engine.page_lines_.high_water()) {}
 
 void Verifier::name_at(const File& file, Index index, const std::string& what) {
   expect(false,
@@ -51,9 +52,33 @@ void Verifier::check_huge_entry(const File& file, uint64_t block) {
   }
 }
 
+// A word by itself, its line, its poison.
+void Verifier::check_word(const PageMap& pages, const File& file, uint64_t block) {
+  const BlockWord word = pages.word(block);
+  const Index first = Index::of_block(block);
+  expect_at(word.consistent(), file, first, "a block's word says two things at once");
+  expect_at(word.poisoned() == pages.any_poisoned({first, Index::of_block(block + 1)}), file, first,
+            "a block's word and its pages disagree about poison");
+  if (!word.has_line()) return;
+  ++lines_seen_;
+  const bool known = word.line() < line_seen_.size();
+  expect_at(known && !line_seen_[word.line()], file, first, "a detail line that was never taken, or of two blocks");
+  if (known) line_seen_[word.line()] = true;
+}
+
+void Verifier::check_lines() {
+  same("detail lines in use", engine_.page_lines_.in_use(), lines_seen_);
+  for (uint32_t line = 0; line < line_seen_.size(); ++line) {
+    expect(line_seen_[line] || engine_.page_lines_.empty(line),
+           [&] { return "detail line " + std::to_string(line) + " is of no block, and not empty"; });
+  }
+}
+
 void Verifier::check_gmem_block(const File& file, uint64_t block) {
   const PageMap& pages = file.pages;
   const BlockWord word = pages.word(block);
+  check_word(pages, file, block);
+  expect_at(file.open || pages.block_empty(block), file, Index::of_block(block), "a closed file holds pages");
   if (word.huge()) {
     if (word.held() == BlockWord::Held::k2m) ++folios_2m_;
     expect_at(file.block_inside(block), file, Index::of_block(block), "a huge folio reaches beyond the file");
@@ -140,6 +165,9 @@ void Verifier::check_shared_ranges(const File& file) {
 
 void Verifier::check_copy_block(const File& file, uint64_t block) {
   const BlockWord word = file.copies->word(block);
+  check_word(*file.copies, file, block);
+  expect_at(file.copies->block_unmarked_and_unmapped(block), file, Index::of_block(block),
+            "a shared copy is marked or mapped");
   if (word.run() && own_run(file.copies->first_pfn(block))) {
     copy_pages_ += kBlockPages;
     return;
@@ -241,6 +269,9 @@ void Verifier::check_file(const File& file) {
   for (const uint64_t index : file.pages.poisoned_indexes()) {
     expect_at(file.pages.present({index}), file, {index}, "poisoned but absent");
   }
+  expect_at(!file.changed_kinds || file.changed_kinds->folded(), file, {0}, "kinds of a block are alike, but by page");
+  expect_at(!file.retained || file.retained->folded(), file, {0}, "retained pages of a block are alike, but by page");
+  expect_at(!file.accepted || file.accepted->folded(), file, {0}, "accepted pages of a block are alike, but by page");
   if (!file.copies) return;
   for (uint64_t block = file.copies->next_touched(0, end); block < end;
        block = file.copies->next_touched(block + 1, end)) {
@@ -339,6 +370,8 @@ void Verifier::check_kinds() {
     for (const Slot* slot : vm->by_gfn) {
       expect(vm->changed_kinds.count(slot->gfns) == 0,
              [&] { return "slot " + std::to_string(slot->number) + ": a bound gfn's kind is kept twice"; });
+      expect(slot->kinds.folded(),
+             [&] { return "slot " + std::to_string(slot->number) + ": kinds of a block are alike, but by page"; });
     }
   }
 }
@@ -355,6 +388,7 @@ void Verifier::check_deferred() {
 
 std::vector<std::string> Verifier::run() {
   for (const auto& [serial, file] : engine_.files_) check_file(*file);
+  check_lines();
   check_rmp();
   check_memory();
   if (engine_.pool_.size() != 0) check_pool();

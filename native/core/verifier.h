@@ -24,6 +24,7 @@ class Verifier {
   static constexpr size_t kMostProblems = 64;
 
   void check_file(const File& file);
+  void check_word(const PageMap& pages, const File& file, uint64_t block);
   void check_gmem_block(const File& file, uint64_t block);
   void check_page(const File& file, Index index, bool marked, bool& huge_entry);
   void check_copy_block(const File& file, uint64_t block);
@@ -35,6 +36,7 @@ class Verifier {
   void check_sept(const File& file, uint64_t block);
   void check_pool();
   void check_huge_entry(const File& file, uint64_t block);
+  void check_lines();
   void check_rmp();
   void check_memory();
   void check_counters();
@@ -76,6 +78,8 @@ class Verifier {
   std::vector<std::string> problems_;
   VirtualArray<uint64_t> owned_;  // a bit a frame
   uint64_t owned_frames_ = 0;
+  std::vector<bool> line_seen_;  // of the lines ever taken
+  uint64_t lines_seen_ = 0;
   uint64_t folios_4k_ = 0;
   uint64_t folios_2m_ = 0;
   uint64_t folios_1g_ = 0;

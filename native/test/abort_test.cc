@@ -9,9 +9,13 @@
 #include <vector>
 
 #include "test/host.h"
+#include "test/private_access.h"
 #include "test/test.h"
 
 namespace gmem {
+
+GMEM_EXPOSE(AbortLane, Engine, lane_);
+
 namespace {
 
 using spec::OpKind;
@@ -220,6 +224,23 @@ spec::OpRecord some_op(const Pair& pair, Random& random) {
     default:
       return op_of(OpKind::kTouch, first, size);
   }
+}
+
+// A slot whose deletion was ended has lost its top: the lane that met it knows its old end no more.
+TEST(what_a_lane_met_ends_where_the_slot_ends) {
+  Host host(test::options(test::knobs_2m(), spec::Arch::kSnp, 1 * kGiB));
+  constexpr double kSize = 256 * kMiB;
+  host.create(0, kSize);
+  host.bind(1, 0, kSize, 0);
+  CHECK(host.fault(kSize - k2M, false).exit != 0);
+  std::atomic<bool> abort{true};
+  Lane& lane = host.engine.*private_member(AbortLane{});
+  lane.abort = &abort;
+  host.bind(1, 0, 0, 0);
+  lane.abort = nullptr;
+  lane.stop = Lane::Stop::kNo;
+  CHECK_EQ(host.fault(kSize - k2M, true).errno_number, spec::kEFAULT);
+  for (const std::string& problem : host.engine.verify()) CHECK_EQ(problem, "");
 }
 
 TEST(ops_that_end_inside_can_be_gone_on_with) {

@@ -338,6 +338,53 @@ TEST(vcpu_threads_are_refused_as_one_thread_is) {
 }
 
 // A run that was told to end stops, says how far it came, and leaves a whole engine that goes on.
+// Between epochs slots move: what a lane met of one is nothing it may go by when the next epoch begins.
+TEST(vcpu_threads_go_by_slots_that_are_there) {
+  Random random(77);
+  uint64_t epochs = 0;
+  for (int round = 0; round < 24 && !test::failed(); ++round) {
+    const spec::Knobs knobs =
+        round % 3 == 0 ? test::knobs_4k() : (round % 3 == 1 ? test::knobs_2m() : in_place(test::knobs_2m()));
+    constexpr uint64_t kBlocks = 32;
+    std::vector<spec::OpRecord> ops;
+    spec::OpRecord create = Host::record(OpKind::kCreate);
+    create.size = kBlocks * k2M;
+    ops.push_back(create);
+    const auto any_vcpu = [&] { return static_cast<uint16_t>(random.below(9)); };
+    for (int epoch = 0; epoch < 8; ++epoch) {
+      const double first = static_cast<double>(random.below(40)) * k2M + static_cast<double>(random.below(512)) * kPage;
+      const double size = static_cast<double>(4 + random.below(kBlocks - 4)) * k2M;
+      const auto within = [&] {
+        return first + static_cast<double>(random.below(static_cast<uint64_t>(size / kPage))) * kPage;
+      };
+      ops.push_back(binding(0, first, size, 0));
+      for (int i = 0; i < 700; ++i) {
+        const double at = random.one_in(8) ? static_cast<double>(random.below(80 * 512)) * kPage : within();
+        ops.push_back(random.one_in(3)
+                          ? op_of(OpKind::kTouch, any_vcpu(), at, kPage)
+                          : op_of(OpKind::kFault, any_vcpu(), at, 0, random.one_in(6) ? 0 : spec::kFlagPrivate));
+      }
+      if (random.one_in(3)) ops.push_back(op_of(OpKind::kPunch, 0, 0, kBlocks * k2M));
+      ops.push_back(binding(0, 0, 0, 0));
+      for (int i = 0; i < 300; ++i) ops.push_back(op_of(OpKind::kFault, any_vcpu(), within(), 0, spec::kFlagPrivate));
+    }
+    Host one(test::options(knobs, spec::Arch::kSnp, 512 * kMiB));
+    Host many(test::options(knobs, spec::Arch::kSnp, 512 * kMiB));
+    std::vector<spec::OutcomeRecord> wanted(ops.size());
+    std::vector<spec::OutcomeRecord> got(ops.size());
+    RunControl control;
+    one.engine.run_on_vcpus(ops.data(), ops.size(), wanted.data(), 1, control);
+    many.engine.run_on_vcpus(ops.data(), ops.size(), got.data(), 3, control);
+    for (size_t i = 0; i < ops.size() && !test::failed(); ++i) {
+      CHECK_EQ(got[i].errno_number, wanted[i].errno_number);
+      CHECK_EQ(got[i].exit, wanted[i].exit);
+    }
+    for (const std::string& problem : many.engine.verify()) CHECK_EQ(problem, "");
+    epochs += many.engine.vcpu_figures().epochs;
+  }
+  CHECK(epochs > 100);
+}
+
 TEST(vcpu_threads_end_when_told) {
   Engine engine(test::options(test::knobs_4k(), spec::Arch::kSnp, 64 * kGiB));
   const spec::OpRecord setup[] = {op_of(OpKind::kCreate, 0, 0, 32 * kGiB), binding(0, 0, 32 * kGiB, 0)};

@@ -18,6 +18,7 @@ GMEM_EXPOSE(EngineVms, Engine, vms_);
 GMEM_EXPOSE(EngineLane, Engine, lane_);
 GMEM_EXPOSE(EngineDeferred, Engine, deferred_);
 GMEM_EXPOSE(FramesUsed, Frames, used_);
+GMEM_EXPOSE(KindsLines, KindMap, lines_);
 
 namespace {
 
@@ -128,6 +129,26 @@ const Damage kDamages[] = {
        d.rmp().make_private_2m(first, Gfn::of_block(1), 1);
        Bitmap512& present = d.lines().present(d.pages().open_pages(1));
        present.clear(8);
+     }},
+    {"disagree about poison",
+     [](Damaged& d) {
+       d.pages().poison({Index::of_block(2, 3), Index::of_block(2, 4)});
+       d.pages().change(2).set_poisoned(false);
+     }},
+    {"disagree about poison", [](Damaged& d) { d.pages().change(2).set_poisoned(true); }},
+    {"says two things at once", [](Damaged& d) { d.pages().change(1).set_all_marked(true); }},
+    {"detail lines in use is", [](Damaged& d) { d.lines().take(); }},
+    {"of two blocks", [](Damaged& d) { d.pages().change(4).set_line(d.pages().word(1).line()); }},
+    {"is of no block, and not empty", [](Damaged& d) { d.lines().marked(d.lines().take()).set(7); }},
+    {"a shared copy is marked or mapped", [](Damaged& d) { d.file().copies->mark_all(3); }},
+    {"a shared copy is marked or mapped", [](Damaged& d) { d.file().copies->change(3).set_leaf_2m(true); }},
+    {"a closed file holds pages", [](Damaged& d) { d.file().open = false; }},
+    {"kinds of a block are alike, but by page",
+     [](Damaged& d) {
+       KindMap& kinds = d.vm().by_gfn[0]->kinds;
+       kinds.flip(Gfn::of_block(4, 9));
+       FlagLines& lines = *(kinds.*private_member(KindsLines{}));
+       for (uint32_t line = 0; line < lines.numbers.high_water(); ++line) lines.bits[line].clear(9);
      }},
     {"is neither owned nor an orphan", [](Damaged& d) { d.pins().pin(1, {0}, Pfn::of_block(31)); }},
     {"pinned pfn 15872 is free", [](Damaged& d) { d.pins().pin(1, {0}, Pfn::of_block(31)); }},

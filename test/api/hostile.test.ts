@@ -215,6 +215,13 @@ test('records and outcomes', () => {
     survives('OpBuilder', () => new api.OpBuilder().push(value as never));
   }
   assert.deepEqual([records.length, records.opName(0), outcomes.decode(0, 'close')], [1, 'close', { ok: true }]);
+  // Another thread could change a record between two looks at it.
+  const shared = new Uint8Array(new SharedArrayBuffer(4096));
+  assert.throws(() => api.OpRecords.over(shared), {
+    code: 'ERR_GMEM_ARGUMENT',
+    message: /a Uint8Array of an ArrayBuffer/,
+  });
+  assert.throws(() => new api.OutcomeRecords(1, shared), { code: 'ERR_GMEM_ARGUMENT' });
   for (const i of [-1, 1, 0.5]) {
     assert.throws(() => records.read(i), { code: 'ERR_GMEM_ARGUMENT' });
     assert.throws(() => outcomes.decode(i, 'close'), { code: 'ERR_GMEM_ARGUMENT' });
