@@ -1,6 +1,7 @@
 /** `gmem compare INPUT`: every policy over one input. */
 import { Command, Option } from 'commander';
 import { compare } from '../compare/compare.js';
+import { COMPARE_SCHEMA } from '../compare/results.js';
 import { PRESET_NAMES, type PresetName } from '../policy/presets.js';
 import { runJob } from './job.js';
 import type { Done } from './main.js';
@@ -37,7 +38,7 @@ Examples:
     .action(async (input: string, flags: CompareFlags) => {
       const targets = await planOutput(flags.format ?? ['table'], flags.output);
       done(
-        await runJob(input, flags, targets, (stream, options) =>
+        await runJob(input, flags, { targets, schema: COMPARE_SCHEMA }, (stream, options) =>
           compare(stream, { ...options, policies: flags.policies ?? options.policies }),
         ),
       );

@@ -6,6 +6,7 @@ import { TRACE_FORMAT_NAMES } from '../trace/formats.js';
 import { openInput } from '../trace/input.js';
 import { OUTPUT_EXTENSIONS, writeStream } from '../trace/output.js';
 import type { Setting } from '../trace/setting.js';
+import { keepApart } from './apart.js';
 import { EXIT } from './exit.js';
 import type { Done } from './main.js';
 import { oneOf, setOption } from './options.js';
@@ -28,6 +29,8 @@ export function convertCommand(done: Done): Command {
     .addOption(setOption())
     .option('-q, --quiet', 'no message on stderr', false)
     .action(async (path: string, flags: { output: string; inputFormat?: string; set?: Setting[]; quiet: boolean }) => {
+      // A file takes the place of its old self when it is complete, stdout does not wait.
+      if (flags.output === '-') await keepApart([{ option: 'INPUT', path }], [{ option: 'stdout', path: '-' }]);
       const { ops, fitted } = await openInput(path, { format: flags.inputFormat, settings: flags.set });
       if (flags.output === '-') for (const chunk of jsonlChunks(ops)) await writeOut(chunk);
       else await writeStream(ops, flags.output);

@@ -9,10 +9,11 @@ import { metThresholds } from '../compare/threshold.js';
 import type { CostTable } from '../cost/table.js';
 import { openInput } from '../trace/input.js';
 import { type Setting, settingOf } from '../trace/setting.js';
+import { filesWritten, keepApart, type Places } from './apart.js';
 import { EXIT, type ExitCode, UsageError } from './exit.js';
 import { onInterrupt } from './interrupt.js';
 import type { RunFlags } from './options.js';
-import { sayWritten, type Target, writeReports } from './output.js';
+import { sayWritten, writeReports } from './output.js';
 import { progressLine } from './progress.js';
 
 export type Runner = (input: CompareInput, options: CompareOptions) => Promise<ResultsDocument>;
@@ -20,10 +21,16 @@ export type Runner = (input: CompareInput, options: CompareOptions) => Promise<R
 export async function runJob(
   path: string,
   flags: RunFlags,
-  targets: readonly Target[],
+  places: Places,
   run: Runner,
   sweep?: Sweep,
 ): Promise<ExitCode> {
+  const { targets } = places;
+  const read = [
+    { option: 'INPUT', path },
+    ...(flags.cost === undefined ? [] : [{ option: '--cost', path: flags.cost }]),
+  ];
+  await keepApart(read, filesWritten(places));
   const costs = flags.cost === undefined ? undefined : await (await import('../cost/file.js')).readCostFile(flags.cost);
   const interruption = onInterrupt(flags.quiet);
   const progress = progressLine(flags.progress, flags.quiet);

@@ -1,6 +1,7 @@
 /** `gmem replay INPUT --policy P`: one policy over one input, with outcomes and verification. */
 import { Command, Option } from 'commander';
 import { replay } from '../compare/compare.js';
+import { REPLAY_SCHEMA } from '../compare/results.js';
 import { ENGINES } from '../engine/options.js';
 import type { PolicyInput } from '../policy/policy.js';
 import { PRESET_NAMES, type PresetName } from '../policy/presets.js';
@@ -54,7 +55,7 @@ Examples:
       const { verify, outcomes } = flags;
       const file = outcomes === undefined || outcomes === '-' ? undefined : await OutcomeFile.plan(outcomes);
       const sink = outcomes === '-' ? writeOut : file && ((lines: string) => file.write(lines));
-      const code = await runJob(input, flags, targets, (stream, options) =>
+      const code = await runJob(input, flags, { targets, schema: REPLAY_SCHEMA, outcomes }, (stream, options) =>
         replay(stream, { ...options, policy, verify, outcomes: sink }).finally(() => file?.end()),
       );
       done(code);

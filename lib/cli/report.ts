@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { readFolder } from '../report/folder.js';
 import type { ReportFormat } from '../report/formats.js';
+import { filesWritten, keepApart } from './apart.js';
 import { EXIT } from './exit.js';
 import type { Done } from './main.js';
 import { reportOptions } from './options.js';
@@ -34,7 +35,9 @@ Examples:
     )
     .action(async (folder: string, flags: ReportFlags) => {
       const targets = await planOutput(flags.format ?? ['html'], flags.output);
-      const { document, skipped } = await readFolder(folder);
+      const { document, files: results, skipped } = await readFolder(folder);
+      const read = results.map((file) => ({ option: 'DIR', path: file }));
+      await keepApart(read, filesWritten({ targets, schema: document.schema }));
       if (!flags.quiet) for (const line of skipped) process.stderr.write(`left out ${line}\n`);
       const files = await writeReports(targets, document);
       if (!flags.quiet) sayWritten(files);

@@ -1,6 +1,7 @@
 /** `gmem run SCENARIO.yaml`: a scenario under the policies it names, with keys of it set from outside where asked. */
 import { Command, Option } from 'commander';
 import { compare } from '../compare/compare.js';
+import { COMPARE_SCHEMA } from '../compare/results.js';
 import type { Sweep } from '../compare/sweep.js';
 import { PRESET_NAMES, type PresetName } from '../policy/presets.js';
 import { runJob } from './job.js';
@@ -60,7 +61,7 @@ Examples:
         await runJob(
           scenario,
           { ...flags, inputFormat: 'scenario', set },
-          targets,
+          { targets, schema: COMPARE_SCHEMA },
           (stream, options) => compare(stream, { ...options, policies: flags.policies ?? options.policies }),
           flags.sweep,
         ),

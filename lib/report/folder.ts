@@ -19,6 +19,8 @@ interface Read {
 
 export interface Folder {
   readonly document: ResultsDocument;
+  /** Files it is of. */
+  readonly files: readonly string[];
   /** Files that were left out, with the reason. */
   readonly skipped: readonly string[];
 }
@@ -50,7 +52,8 @@ export async function readFolder(folder: string): Promise<Folder> {
   if (first === undefined) {
     throw refusal([`${folder}: no results in it, accepted: a folder with .json files of gmem compare, replay or run`]);
   }
-  return { document: others.length === 0 ? first.document : together(first, others), skipped };
+  const document = others.length === 0 ? first.document : together(first, others);
+  return { document, files: read.map(({ file }) => file), skipped };
 }
 
 async function jsonFiles(folder: string): Promise<string[]> {

@@ -30,7 +30,7 @@ export async function loadRenderer(format: ReportFormat): Promise<Renderer> {
 }
 
 /** Name of a report's file in a folder of reports. */
-export function reportFileName(format: ReportFormat, document: ResultsDocument): string {
+export function reportFileName(format: ReportFormat, document: Pick<ResultsDocument, 'schema'>): string {
   if (format === 'html') return DEFAULT_HTML_FILE;
   return `gmem-${document.schema === COMPARE_SCHEMA ? 'compare' : 'replay'}.${EXTENSIONS[format]}`;
 }
