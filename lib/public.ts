@@ -36,19 +36,26 @@ import { writeStream as write } from './trace/output.js';
 import { ScenarioOps } from './workload/ops.js';
 import { openScenario as readScenario, type Scenario, type ScenarioOptions } from './workload/scenario.js';
 
-const COMPARE_KEYS = [
-  'policies',
-  'engine',
-  'arch',
-  'memoryBytes',
-  'seed',
-  'costs',
-  'latency',
-  'signal',
-  'onProgress',
-  'samples',
-];
-const REPLAY_KEYS = ['policy', ...COMPARE_KEYS.slice(1), 'outcomes', 'verify'];
+/** Every key an options type has, so that none of it is refused for being forgotten here. */
+type Keys<T> = Record<keyof T, true>;
+
+const COMPARE_OPTIONS: Keys<comparing.CompareOptions> = {
+  policies: true,
+  engine: true,
+  arch: true,
+  memoryBytes: true,
+  seed: true,
+  costs: true,
+  latency: true,
+  vcpus: true,
+  signal: true,
+  onProgress: true,
+  samples: true,
+};
+const { policies: _, ...SHARED_OPTIONS } = COMPARE_OPTIONS;
+const REPLAY_OPTIONS: Keys<comparing.ReplayOptions> = { policy: true, ...SHARED_OPTIONS, outcomes: true, verify: true };
+const COMPARE_KEYS = Object.keys(COMPARE_OPTIONS);
+const REPLAY_KEYS = Object.keys(REPLAY_OPTIONS);
 
 function isCostTable(value: unknown): value is CostTable {
   const { name, origin, entries } = Object(value) as Partial<CostTable>;

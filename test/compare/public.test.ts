@@ -1,0 +1,61 @@
+/** Comparisons as a user of the package calls them: every documented option goes through the edge and has its effect. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { type CompareOptions, compare, isRun, parseCosts, type ReplayOptions, replay } from '../../lib/index.js';
+import { guestStream, inputOf } from './streams.js';
+
+const GIB = 2 ** 30;
+const SHARED = { engine: 'native', arch: 'tdx', memoryBytes: 2 * GIB, seed: 3, vcpus: 2, samples: 5 } as const;
+
+test('every option of compare and replay is taken', async () => {
+  const seen = { progress: 0, lines: '' };
+  const common = {
+    ...SHARED,
+    latency: false,
+    costs: parseCosts('{"source": "here", "cycles": {"clear_page": 7}}'),
+    signal: new AbortController().signal,
+    onProgress: () => {
+      seen.progress += 1;
+    },
+  };
+  const forCompare: Required<CompareOptions> = { ...common, policies: ['rfc-thp'] };
+  const forReplay: Required<ReplayOptions> = {
+    ...common,
+    policy: 'rfc-thp',
+    verify: true,
+    outcomes: (lines) => {
+      seen.lines += lines;
+    },
+  };
+  const stream = guestStream(5, 200);
+  for (const document of [await compare(inputOf(stream), forCompare), await replay(inputOf(stream), forReplay)]) {
+    const { arch, memory_bytes, seed, vcpus } = document.settings;
+    assert.deepEqual([arch, memory_bytes, seed, vcpus], ['tdx', 2 * GIB, 3, 2]);
+    assert.equal(document.cost_origin.kind, 'cost file');
+    const [run] = document.results;
+    assert.ok(run !== undefined && isRun(run));
+    assert.ok((run.timeline?.rows.length ?? 0) <= 6);
+    assert.deepEqual(run.violations, document.schema === 'gmem.replay/1' ? [] : undefined);
+  }
+  assert.ok(seen.progress > 0);
+  assert.equal(seen.lines.split('\n').length - 1, stream.length);
+  // What is documented is what there is.
+  const page = readFileSync(new URL('../../../docs/api.md', import.meta.url), 'utf8');
+  const section = page.slice(page.indexOf('## Comparing'), page.indexOf('## Calibrating'));
+  const documented = [...section.matchAll(/^\| `(\w+)/gm)].map(([, name]) => name);
+  assert.deepEqual(documented.sort(), Object.keys({ ...forCompare, ...forReplay }).sort());
+});
+
+test('vcpus through the edge: what is none is refused as a GmemError', async () => {
+  const input = inputOf(guestStream(5, 20));
+  for (const vcpus of [0, 65, 1.5, '2', null]) {
+    const options = { vcpus: vcpus as number };
+    await assert.rejects(compare(input, options), { code: 'ERR_GMEM_ARGUMENT', message: /^vcpus: / });
+    await assert.rejects(replay(input, { policy: 'rfc-thp', ...options }), { code: 'ERR_GMEM_ARGUMENT' });
+  }
+  await assert.rejects(compare(input, { vcpus: 2, engine: 'reference' }), { message: /^vcpus: 2 is not accepted/ });
+  await assert.rejects(compare(input, { vcpus: 2, latency: true }), {
+    message: /^latency: accepted with vcpus 1 only/,
+  });
+});
