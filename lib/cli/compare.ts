@@ -2,10 +2,11 @@
 import { Command, Option } from 'commander';
 import { compare } from '../compare/compare.js';
 import { COMPARE_SCHEMA } from '../compare/results.js';
+import { SIMULATORS } from '../engine/options.js';
 import { PRESET_NAMES, type PresetName } from '../policy/presets.js';
 import { runJob } from './job.js';
 import type { Done } from './main.js';
-import { policyNames, type RunFlags, runOptions, SIMULATORS, setOption } from './options.js';
+import { policyNames, type RunFlags, runOptions, setOption } from './options.js';
 import { planOutput } from './output.js';
 
 interface CompareFlags extends RunFlags {

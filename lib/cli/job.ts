@@ -7,6 +7,7 @@ import { isRun, type ResultsDocument, rowName } from '../compare/results.js';
 import { type Sweep, type SweepStep, settingText, sweptDocument } from '../compare/sweep.js';
 import { metThresholds } from '../compare/threshold.js';
 import type { CostTable } from '../cost/table.js';
+import type { RunWishes } from '../trace/format.js';
 import { openInput } from '../trace/input.js';
 import { type Setting, settingOf } from '../trace/setting.js';
 import { filesWritten, keepApart, type Places } from './apart.js';
@@ -88,7 +89,9 @@ async function runOnce(
     openInput(path, { format: flags.inputFormat, settings }),
     detailed ? fileDigest(path) : undefined,
   ]);
-  const { format, fitted, wishes } = input;
+  const { format, fitted } = input;
+  // Of what a scenario says of its host nothing is so on the running kernel.
+  const wishes: RunWishes = flags.engine === 'kvm' ? {} : input.wishes;
   return run(
     { path, format, stream: input.ops, fitted, sha256 },
     {
@@ -96,7 +99,7 @@ async function runOnce(
       policies: wishes.policies,
       engine: flags.engine,
       latency: flags.latency,
-      arch: flags.arch ?? (flags.engine === 'kvm' ? undefined : wishes.arch),
+      arch: flags.arch ?? wishes.arch,
       memoryBytes: flags.memory ?? wishes.memoryBytes,
       seed: flags.seed ?? wishes.seed,
       vcpus: flags.vcpus,

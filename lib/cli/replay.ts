@@ -1,10 +1,11 @@
 /** `gmem replay INPUT --policy P`: one policy over one input, with outcomes and verification. */
 import { Command, Option } from 'commander';
 import { replay } from '../compare/compare.js';
+import { kernelFlagRefusal } from '../compare/kernel.js';
 import { REPLAY_SCHEMA } from '../compare/results.js';
 import { ENGINES } from '../engine/options.js';
-import type { PolicyInput } from '../policy/policy.js';
 import { PRESET_NAMES, type PresetName } from '../policy/presets.js';
+import { asSetting } from '../trace/setting.js';
 import { UsageError } from './exit.js';
 import { runJob } from './job.js';
 import type { Done } from './main.js';
@@ -24,7 +25,7 @@ export function replayCommand(done: Done): Command {
     .description('Runs INPUT under one policy. Says what every op answered, and checks the invariants, where asked.')
     .argument('<input>', 'op stream, trace or scenario, - for stdin; the format is told by its content')
     .addOption(
-      new Option('--policy <name>', `one of: ${PRESET_NAMES.join(', ')}; the kvm engine needs none`).argParser(
+      new Option('--policy <name>', `one of: ${PRESET_NAMES.join(', ')}; of the engines that simulate`).argParser(
         oneOf('--policy', PRESET_NAMES),
       ),
     )
@@ -50,9 +51,9 @@ Examples:
   gmem replay ops.jsonl --engine kvm --outcomes -`,
     )
     .action(async (input: string, flags: ReplayFlags) => {
-      const policy = policyOf(flags);
+      checkPolicy(flags);
       const targets = await replayTargets(flags);
-      const { verify, outcomes } = flags;
+      const { policy, verify, outcomes } = flags;
       const file = outcomes === undefined || outcomes === '-' ? undefined : await OutcomeFile.plan(outcomes);
       const sink = outcomes === '-' ? writeOut : file && ((lines: string) => file.write(lines));
       const code = await runJob(input, flags, { targets, schema: REPLAY_SCHEMA, outcomes }, (stream, options) =>
@@ -62,11 +63,15 @@ Examples:
     });
 }
 
-/** The running kernel has one policy, its own. */
-function policyOf(flags: ReplayFlags): PolicyInput {
-  if (flags.policy !== undefined) return flags.policy;
-  if (flags.engine === 'kvm') return { name: 'running-kernel', knobs: {} };
-  throw new UsageError(`--policy: missing. Accepted: ${PRESET_NAMES.join(', ')}`);
+/** The running kernel has one policy, its own, and is on no simulated host. */
+function checkPolicy({ engine, policy, arch, memory, seed, cost, set }: ReplayFlags): void {
+  if (engine !== 'kvm') {
+    if (policy === undefined) throw new UsageError(`--policy: missing. Accepted: ${PRESET_NAMES.join(', ')}`);
+    return;
+  }
+  const settings = (set ?? []).map((setting) => asSetting(setting).text);
+  const refusal = kernelFlagRefusal({ policy, arch, memoryBytes: memory, seed, costs: cost }, settings);
+  if (refusal !== undefined) throw new UsageError(refusal);
 }
 
 async function replayTargets(flags: ReplayFlags): Promise<Target[]> {

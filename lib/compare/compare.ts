@@ -9,13 +9,14 @@ import { argumentError } from '../engine/arguments.js';
 import { toVcpus } from '../engine/batches.js';
 import { readCounters } from '../engine/counters.js';
 import { openBackend } from '../engine/open.js';
-import { BLOCK_BYTES, type ENGINES, MAX_MEMORY_BYTES, resolveOptions } from '../engine/options.js';
+import { BLOCK_BYTES, type ENGINES, MAX_MEMORY_BYTES, resolveOptions, SIMULATORS } from '../engine/options.js';
 import type { OpSource } from '../ops/source.js';
 import { type Policy, type PolicyInput, resolvePolicy, unsupportedReason } from '../policy/policy.js';
 import { PRESET_NAMES } from '../policy/presets.js';
 import type { Arch } from '../spec/knobs.js';
 import { formatBytes } from '../spec/units.js';
 import { PACKAGE } from '../version.js';
+import { kernelRefusal, RUNNING_KERNEL } from './kernel.js';
 import { defaultMemoryBytes, type FileEvent, type StreamNeeds, streamNeeds } from './memory.js';
 import { memoryMaps } from './memory-map.js';
 import { inputRefusal } from './refusal.js';
@@ -56,7 +57,7 @@ export interface Progress {
 export interface CompareOptions {
   /** Default: every preset. */
   policies?: readonly PolicyInput[] | undefined;
-  /** Default: `native`. */
+  /** Default: `native`. `kvm` is of replays only: the running kernel is one design. */
   engine?: Engine | undefined;
   /** Default: `snp`, the arch whose guests convert; `none` on the kvm engine. */
   arch?: Arch | undefined;
@@ -76,7 +77,8 @@ export interface CompareOptions {
 }
 
 export interface ReplayOptions extends Omit<CompareOptions, 'policies'> {
-  policy: PolicyInput;
+  /** Left out with the engine `kvm`, and only there. */
+  policy?: PolicyInput | undefined;
   outcomes?: OutcomeSink | undefined;
   /** Check every invariant at the end; what does not hold is in `violations`. */
   verify?: boolean | undefined;
@@ -94,12 +96,26 @@ const RESIDENT_LIMIT_BYTES = 4 * 2 ** 30;
  * @throws GmemError `ERR_GMEM_POLICY` for a policy that does not exist; one that exists and cannot run is a refused row.
  */
 export function compare(input: CompareInput, options: CompareOptions = {}): Promise<ResultsDocument> {
+  if (options.engine === 'kvm') {
+    throw argumentError(
+      `engine: kvm is one design, the running kernel's, accepted: ${SIMULATORS.join(', ')}; replay takes kvm`,
+    );
+  }
   return runAll(COMPARE_SCHEMA, input, (options.policies ?? PRESET_NAMES).map(resolvePolicy), options, {});
 }
 
-/** Runs `input` under one policy, with outcomes and verification where asked for. */
+/**
+ * Runs `input` under one policy, or on the running kernel, with outcomes and verification where asked for.
+ *
+ * @throws GmemError `ERR_GMEM_POLICY`; `ERR_GMEM_ARGUMENT` for an option that the running kernel decides.
+ */
 export function replay(input: CompareInput, options: ReplayOptions): Promise<ResultsDocument> {
-  return runAll(REPLAY_SCHEMA, input, [resolvePolicy(options.policy)], options, options);
+  if (options.engine !== 'kvm') {
+    return runAll(REPLAY_SCHEMA, input, [resolvePolicy(options.policy as PolicyInput)], options, options);
+  }
+  const refusal = kernelRefusal(options, (key) => key);
+  if (refusal !== undefined) throw argumentError(refusal);
+  return runAll(REPLAY_SCHEMA, input, [resolvePolicy(RUNNING_KERNEL)], options, options);
 }
 
 async function runAll(
@@ -119,7 +135,9 @@ async function runAll(
   const costs = options.costs ?? DEFAULT_COST_TABLE;
   const settings: RunSettings = {
     arch: options.arch ?? (engine === 'kvm' ? 'none' : 'snp'),
-    memory_bytes: options.memoryBytes ?? fittingMemoryBytes(source, needs),
+    memory_bytes:
+      options.memoryBytes ??
+      (engine === 'kvm' ? defaultMemoryBytes(needs.guestBytes) : fittingMemoryBytes(source, needs)),
     seed: options.seed ?? 0,
     contents: needs.readsContents,
     ...(vcpus > 1 ? { vcpus } : {}),
@@ -200,7 +218,11 @@ async function runPolicy(
     const { signal, onProgress, outcomes } = options;
     const report = await runStream(backend, stream, { signal, onProgress, outcomes, vcpus: settings.vcpus, samples });
     if (report.failure !== undefined) {
-      return { policy: policy.name, engine, refused: setUpReason(report.failure, settings.memory_bytes) };
+      return {
+        policy: policy.name,
+        engine,
+        refused: setUpReason(report.failure, engine === 'kvm' ? undefined : settings.memory_bytes),
+      };
     }
     const counters = readCounters(backend);
     return {

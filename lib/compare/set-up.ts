@@ -31,8 +31,8 @@ export class SetUp {
   }
 }
 
-/** In words: the op, its errno, and why as far as its keys and the host tell. */
-export function setUpReason({ op, errno }: SetUpFailure, memoryBytes: number): string {
+/** In words: the op, its errno, and why as far as its keys and the simulated host (`undefined`: the running kernel) tell. */
+export function setUpReason({ op, errno }: SetUpFailure, memoryBytes: number | undefined): string {
   const { kind, vm, gmem, arg, address, size } = op;
   const bytes = formatBytes(size);
   const what =
@@ -42,6 +42,8 @@ export function setUpReason({ op, errno }: SetUpFailure, memoryBytes: number): s
   const why =
     kind === OP_KIND.bind && address + size > GUEST_PHYSICAL_LIMIT_BYTES
       ? `guest-physical addresses end at ${formatBytes(GUEST_PHYSICAL_LIMIT_BYTES)}; machine.memory (--guest-memory) makes the guest smaller`
-      : `the host has ${formatBytes(memoryBytes)}, which --memory (machine.hostMemory) changes`;
+      : memoryBytes === undefined
+        ? 'the running kernel says so'
+        : `the host has ${formatBytes(memoryBytes)}, which --memory (machine.hostMemory) changes`;
   return `there is no guest: ${what} answers ${errnoName(errno)}: ${why}`;
 }

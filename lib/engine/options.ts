@@ -13,6 +13,8 @@ import { GmemError } from './error.js';
 
 /** The engines there are: two that simulate, and the running kernel itself. */
 export const ENGINES = ['native', 'reference', 'kvm'] as const satisfies readonly EngineKind[];
+/** Engines that count: what a comparison is made of. */
+export const SIMULATORS = ENGINES.filter((engine) => engine !== 'kvm');
 
 export interface EngineOptions {
   /** A preset's name, or a policy of one's own. */

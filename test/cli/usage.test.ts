@@ -63,7 +63,32 @@ const WRONG: readonly [string, string[], RegExp][] = [
   ['unknown policy', ['compare', 'x', '--policies', 'rfc-thp,rfc-tph'], /unknown "rfc-tph", did you mean "rfc-thp"\?/],
   ['no policy at all', ['compare', 'x', '--policies', ','], /--policies: none given/],
   ['unknown engine', ['compare', 'x', '--engine', 'natve'], /unknown "natve", did you mean "native"\?/],
-  ['the kernel is not compared', ['compare', 'x', '--engine', 'kvm'], /Accepted: native, reference$/m],
+  [
+    'the kernel is not compared',
+    ['compare', 'x', '--engine', 'kvm'],
+    /--engine: kvm is one design.*gmem replay.*Accepted: native, reference$/m,
+  ],
+  ['nor run', ['run', 'x', '--engine', 'kvm'], /--engine: kvm is one design.*gmem replay/],
+  [
+    'what the kernel decides',
+    'replay x --engine kvm --policy rfc-thp --verify --arch tdx --memory 4GiB --seed 9 --cost y'.split(' '),
+    /^gmem: --policy, --arch, --memory, --seed, --cost: with engine kvm the running kernel decides, accepted: without$/m,
+  ],
+  [
+    'a host for the kernel',
+    ['replay', 'x', '--engine', 'kvm', '--set', 'machine.memory=1GiB', '--set', 'machine.hostMemory=4GiB'],
+    /--set machine\.hostMemory: with engine kvm the running kernel decides/,
+  ],
+  [
+    'an arch for the kernel',
+    ['replay', 'x', '--engine', 'kvm', '--set', 'machine.arch=snp'],
+    /--set machine\.arch: with engine kvm/,
+  ],
+  [
+    'policies for the kernel',
+    ['replay', 'x', '--engine', 'kvm', '--set', 'policies[0]=rfc-thp'],
+    /--set policies\[0\]: with engine kvm/,
+  ],
   [
     'an arch nobody simulates',
     ['compare', 'x', '--arch', 'sev'],

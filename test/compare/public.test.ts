@@ -59,3 +59,26 @@ test('vcpus through the edge: what is none is refused as a GmemError', async () 
     message: /^latency: accepted with vcpus 1 only/,
   });
 });
+
+test('the running kernel is one design: not compared, and replayed without what describes a simulated host', async () => {
+  const input = inputOf(guestStream(5, 20));
+  const refused = async (running: Promise<unknown>, message: RegExp): Promise<void> => {
+    await assert.rejects(running, { code: 'ERR_GMEM_ARGUMENT', message });
+  };
+  await refused(compare(input, { engine: 'kvm' }), /^engine: kvm is one design.*accepted: native, reference; replay/);
+  const costs = parseCosts('{"source": "here", "cycles": {"clear_page": 7}}');
+  for (const option of [
+    { policy: 'rfc-thp' },
+    { arch: 'tdx' },
+    { memoryBytes: GIB },
+    { seed: 0 },
+    { costs },
+  ] as const) {
+    const [key] = Object.keys(option);
+    await refused(
+      replay(input, { engine: 'kvm', ...option }),
+      new RegExp(`^${key}: with engine kvm the running kernel decides, accepted: without$`),
+    );
+  }
+  await assert.rejects(replay(input, { engine: 'native' }), { code: 'ERR_GMEM_POLICY' });
+});
