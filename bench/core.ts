@@ -5,7 +5,9 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Result } from './results.js';
 
-const PROGRAM = fileURLToPath(new URL('../../build/Release/gmem_core_bench', import.meta.url));
+/** Below the project's folder. */
+export const CORE_PROGRAM = 'build/Release/gmem_core_bench';
+const PROGRAM = fileURLToPath(new URL(`../../${CORE_PROGRAM}`, import.meta.url));
 
 /**
  * Runs the benchmarks whose name contains a part; all of them without parts.
@@ -21,4 +23,11 @@ export function runCore(parts: readonly string[]): Result[] {
   const results = JSON.parse(stdout) as Result[];
   if (status !== 0 && results.length > 0) throw new Error(`gmem_core_bench ended with ${status}`);
   return results;
+}
+
+/** What the benchmarks of the core are called; `undefined` when the driver is not built. */
+export function coreNames(): readonly string[] | undefined {
+  const { error, status, stdout } = spawnSync(PROGRAM, ['--list'], { encoding: 'utf8' });
+  if (error !== undefined || status !== 0) return undefined;
+  return stdout.split('\n').filter((line) => line !== '');
 }

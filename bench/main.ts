@@ -5,9 +5,8 @@
  */
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { runBorder } from './border.js';
-import { runCore } from './core.js';
+import { coreNames, runCore } from './core.js';
 import { machine } from './machine.js';
 import { writePerformance } from './page.js';
 import { PAIRS, type PairResult, runPair } from './pairs.js';
@@ -15,6 +14,7 @@ import { runPeers } from './peers.js';
 import { type ReplayResult, runReplay } from './replay.js';
 import { BENCH_SCHEMA, type BenchDocument, type Result } from './results.js';
 import { duration, formatFigure } from './text.js';
+import { namesText, parseArguments, usageText } from './usage.js';
 
 const OUTPUT = fileURLToPath(new URL('../../build/bench.json', import.meta.url));
 
@@ -97,18 +97,24 @@ const SECTIONS: Readonly<Record<string, Section>> = {
   },
 };
 
+/** Of everything but the core. */
+const NAMES = [...PAIRS.map((pair) => pair.name), 'peers', 'border', 'replay'];
+
+function fail(message: string): void {
+  process.stderr.write(`bench: ${message.trimEnd()}\n`);
+  process.exitCode = 2;
+}
+
 function print(name: string, columns: readonly string[]): void {
   process.stdout.write(`${name.padEnd(90)}${columns.map((text) => text.padStart(12)).join('')}\n`);
 }
 
 async function main(): Promise<void> {
-  const { values, positionals: parts } = parseArgs({
-    allowPositionals: true,
-    options: { 'write-docs': { type: 'boolean', default: false } },
-  });
-  if (values['write-docs'] && parts.length > 0) {
-    process.stderr.write('bench: --write-docs takes a whole run, no NAME\n');
-    process.exitCode = 2;
+  const given = parseArguments(process.argv.slice(2));
+  if (typeof given === 'string') return fail(given);
+  const { parts, writeDocs } = given;
+  if (given.help) {
+    process.stdout.write(usageText(namesText(NAMES, coreNames())));
     return;
   }
   const wanted = (name: string) => parts.length === 0 || parts.some((part) => name.includes(part));
@@ -126,22 +132,15 @@ async function main(): Promise<void> {
     if (results.length > 0) sections[key] = results;
   }
   if (Object.keys(sections).length === 0) {
-    const known = [
-      ...PAIRS.map((pair) => pair.name),
-      'peers',
-      'border',
-      'replay',
-      'and the names that gmem_core_bench prints',
-    ];
-    process.stderr.write(`no benchmark is called ${parts.join(', ')}; there are: ${known.join(', ')}\n`);
-    process.exitCode = 2;
-    return;
+    return fail(
+      `no benchmark is called ${parts.join(', ')}. Accepted: a part of a name\n${namesText(NAMES, coreNames())}`,
+    );
   }
   const seconds = Math.round((performance.now() - began) / 1000);
   const document: BenchDocument = { schema: BENCH_SCHEMA, date, seconds, machine: about, sections };
   writeFileSync(OUTPUT, `${JSON.stringify(document, null, 2)}\n`);
   process.stdout.write(`${seconds} s, written to ${OUTPUT}\n`);
-  if (values['write-docs']) for (const file of writePerformance(document)) process.stdout.write(`written to ${file}\n`);
+  if (writeDocs) for (const file of writePerformance(document)) process.stdout.write(`written to ${file}\n`);
 }
 
 await main();

@@ -1,4 +1,4 @@
-// Runs the registered benchmarks (bench.h) and prints their medians.
+// Runs the registered benchmarks (bench.h) and prints their medians; with --list, only their names.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -53,15 +53,22 @@ void Timer::finish_repetition(bool keep) {
 int run_all(int argc, char** argv) {
   bool json = false;
   int repetitions = 5;
+  bool list = false;
   std::vector<const char*> parts;
   for (int i = 1; i < argc; ++i) {
     if (std::strcmp(argv[i], "--json") == 0) {
       json = true;
+    } else if (std::strcmp(argv[i], "--list") == 0) {
+      list = true;
     } else if (std::strcmp(argv[i], "--repeat") == 0 && i + 1 < argc) {
       repetitions = std::max(1, std::atoi(argv[++i]));
     } else {
       parts.push_back(argv[i]);
     }
+  }
+  if (list) {
+    for (const Benchmark& benchmark : benchmarks()) std::printf("%s\n", benchmark.name);
+    return 0;
   }
   std::printf(json ? "[" : "%-78s %12s %12s %12s %12s\n", "benchmark", "operations", "median", "least", "most");
   bool first = true;

@@ -3,8 +3,11 @@
  * table and the page are made from them, and the recorded run still has a figure for every goal.
  */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { performancePage, performancePlot, recordedRun } from '../../bench/page.js';
+import { PAIRS } from '../../bench/pairs.js';
 import { logTicks, svg } from '../../bench/plot.js';
 import { REASONS } from '../../bench/reasons.js';
 import { BENCH_SCHEMA, type BenchDocument, figuresOf, type Result } from '../../bench/results.js';
@@ -13,6 +16,7 @@ import { SameStructures } from '../../bench/same-structures/engine.js';
 import { BLOCK_BYTES, faults, furnish, scrambled } from '../../bench/streams.js';
 import { GOALS, table } from '../../bench/table.js';
 import { bytes, duration } from '../../bench/text.js';
+import { namesText, parseArguments } from '../../bench/usage.js';
 import { createBackend, resolveOptions } from '../../lib/engine/create.js';
 import type { OpRecords } from '../../lib/index.js';
 import { COUNTER_NAMES } from '../../lib/spec/counters.js';
@@ -219,4 +223,41 @@ test('figures as text', () => {
     '2.50 s',
   ]);
   assert.deepEqual([0, 1023, 1536, 8 * MiB, 2 ** 42].map(bytes), ['0 B', '1023 B', '1.50 KiB', '8.00 MiB', '4.00 TiB']);
+});
+
+const BENCH = fileURLToPath(new URL('../../bench/main.js', import.meta.url));
+
+function bench(...args: string[]): { status: number | null; stdout: string; stderr: string } {
+  return spawnSync(process.execPath, [BENCH, ...args], { encoding: 'utf8' });
+}
+
+test('--help: the usage and every name there is, exit code 0', () => {
+  const { status, stdout, stderr } = bench('--help');
+  assert.deepEqual([status, stderr], [0, '']);
+  assert.match(stdout, /^Usage: npm run bench /);
+  assert.match(stdout, /--write-docs/);
+  for (const name of [...PAIRS.map((pair) => pair.name), 'peers', 'border', 'replay']) {
+    assert.ok(stdout.includes(`\n  ${name}\n`), name);
+  }
+  assert.match(stdout, /of the core, C\+\+ alone:\n {2}(\w+\n|.*gmem_core_bench --list)/);
+});
+
+test('what the benchmarks do not take: one line with what they do, exit code 2', () => {
+  for (const [args, message] of [
+    [['--nonsense'], /^bench: unknown option --nonsense\. Accepted: --write-docs, --help\n$/],
+    [['--write-doc'], /^bench: unknown option --write-doc, did you mean "--write-docs"\? Accepted/],
+    [['--write-docs=x'], /^bench: --write-docs: takes no value\n$/],
+    [['border', '--write-docs'], /^bench: --write-docs takes a whole run, no NAME\n$/],
+  ] as const) {
+    const { status, stdout, stderr } = bench(...args);
+    assert.deepEqual([status, stdout], [2, ''], stderr);
+    assert.match(stderr, message);
+  }
+  assert.deepEqual(parseArguments(['a', 'b']), { parts: ['a', 'b'], writeDocs: false, help: false });
+});
+
+test('names: those of the core, or how to see them', () => {
+  const all = namesText(['pair'], ['one', 'two']);
+  assert.equal(all, 'from JavaScript:\n  pair\nof the core, C++ alone:\n  one\n  two\n');
+  assert.match(namesText(['pair'], undefined), /npm run bench builds it, and build\/Release\/gmem_core_bench --list/);
 });
