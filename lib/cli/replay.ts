@@ -4,7 +4,9 @@ import { replay } from '../compare/compare.js';
 import { kernelFlagRefusal } from '../compare/kernel.js';
 import { REPLAY_SCHEMA } from '../compare/results.js';
 import { ENGINES } from '../engine/options.js';
-import { PRESET_NAMES, type PresetName } from '../policy/presets.js';
+import { unsupportedReason } from '../policy/policy.js';
+import { PRESET_NAMES, PRESETS, type PresetName } from '../policy/presets.js';
+import type { Arch } from '../spec/knobs.js';
 import { asSetting } from '../trace/setting.js';
 import { UsageError } from './exit.js';
 import { runJob } from './job.js';
@@ -63,10 +65,15 @@ Examples:
     });
 }
 
-/** The running kernel has one policy, its own, and is on no simulated host. */
+/** A policy that the arch can have; but the running kernel has one policy, its own, and is on no simulated host. */
 function checkPolicy({ engine, policy, arch, memory, seed, cost, set }: ReplayFlags): void {
   if (engine !== 'kvm') {
     if (policy === undefined) throw new UsageError(`--policy: missing. Accepted: ${PRESET_NAMES.join(', ')}`);
+    const reason = arch && unsupportedReason(PRESETS[policy].knobs, arch);
+    if (reason !== undefined) {
+      const able = PRESET_NAMES.filter((name) => unsupportedReason(PRESETS[name].knobs, arch as Arch) === undefined);
+      throw new UsageError(`--policy ${policy} with --arch ${arch}: ${reason}. Accepted: ${able.join(', ')}`);
+    }
     return;
   }
   const settings = (set ?? []).map((setting) => asSetting(setting).text);

@@ -23,6 +23,7 @@ import { inputRefusal } from './refusal.js';
 import {
   COMPARE_SCHEMA,
   type InputSummary,
+  isRun,
   type MachineFigures,
   type PolicyResult,
   REPLAY_SCHEMA,
@@ -105,7 +106,8 @@ export function compare(input: CompareInput, options: CompareOptions = {}): Prom
 }
 
 /**
- * Runs `input` under one policy, or on the running kernel, with outcomes and verification where asked for.
+ * Runs `input` under one policy, or on the running kernel, with outcomes and verification where asked for. A policy that cannot run
+ * it is a refused row, as in a comparison; outcomes asked for are told also then.
  *
  * @throws GmemError `ERR_GMEM_POLICY`; `ERR_GMEM_ARGUMENT` for an option that the running kernel decides.
  */
@@ -154,12 +156,11 @@ async function runAll(
     const result = await runPolicy(source, policy, engine, settings, costs, {
       ...options,
       ...extras,
-      // A replay is asked for by name: it shows every answer, the failing ones too.
-      files: schema === COMPARE_SCHEMA ? needs.files : [],
+      files: needs.files,
       onProgress,
     });
     results.push(result);
-    if ('interrupted' in result) interrupted = true;
+    if ('interrupted' in result || (!isRun(result) && options.signal?.aborted)) interrupted = true;
   }
   return {
     schema,
@@ -197,10 +198,11 @@ async function runPolicy(
     onProgress: (done: number, total: number) => void;
   },
 ): Promise<PolicyResult> {
-  const refused =
-    unsupportedReason(policy.knobs, settings.arch) ??
-    inputRefusal(options.files, policy.knobs, settings.arch, settings.memory_bytes);
-  if (refused !== undefined) return { policy: policy.name, engine, refused };
+  const unsupported = unsupportedReason(policy.knobs, settings.arch);
+  if (unsupported !== undefined) return { policy: policy.name, engine, refused: unsupported };
+  const refused = inputRefusal(options.files, policy.knobs, settings.arch, settings.memory_bytes);
+  // Who asks what every op answers is told, though the answers add up to no row.
+  if (refused !== undefined && options.outcomes === undefined) return { policy: policy.name, engine, refused };
   const resolved = resolveOptions({
     policy,
     engine,
@@ -224,6 +226,7 @@ async function runPolicy(
         refused: setUpReason(report.failure, engine === 'kvm' ? undefined : settings.memory_bytes),
       };
     }
+    if (refused !== undefined) return { policy: policy.name, engine, refused };
     const counters = readCounters(backend);
     return {
       policy: policy.name,

@@ -119,6 +119,22 @@ test('replay: one result, one outcome line an op, verified', (t) => {
   }
 });
 
+test('replay of what its policy cannot run: a refused row as in a comparison, the reason on stderr, exit code 1', () => {
+  const args = [TRACE, '--format', 'json', '-q'];
+  const alone = gmem(['replay', ...args, '--policy', 'hugetlb-1g']);
+  const [row] = (JSON.parse(gmem(['compare', ...args, '--policies', 'hugetlb-1g']).stdout) as ResultsDocument).results;
+  assert.deepEqual((JSON.parse(alone.stdout) as ResultsDocument).results, [row]);
+  assert.equal(alone.code, 1);
+  assert.match(
+    alone.stderr,
+    /^gmem: hugetlb-1g cannot run this input: gmem 0 of 2\.50 GiB is not a multiple [^\n]*\n$/,
+  );
+  const outcomes = gmem(['replay', TRACE, '--policy', 'hugetlb-1g', '--outcomes', '-']);
+  assert.deepEqual([outcomes.code, outcomes.stderr], [1, alone.stderr]);
+  assert.match(outcomes.stdout, /^\{"i":0,"ok":false,"errno":"EINVAL"\}\n/);
+  assert.equal(outcomes.stdout.split('\n').length - 1, 251_888);
+});
+
 test('the outcomes file: as many lines as ops and no warning, told before the run or at once when it cannot be', (t) => {
   const folder = scratch(t);
   const outcomes = path.join(folder, 'outcomes.jsonl');

@@ -124,6 +124,11 @@ const WRONG: readonly [string, string[], RegExp][] = [
   ['unknown input format', ['compare', 'x', '--input-format', 'jsn'], /Accepted: .*jsonl/],
   ['replay without a policy', ['replay', 'x'], /--policy: missing\. Accepted: base-bitmap/],
   [
+    'a policy that its arch cannot have',
+    ['replay', 'x', '--policy', 'rfc-thp', '--arch', 'pkvm'],
+    /^gmem: --policy rfc-thp with --arch pkvm: arch pkvm needs conversion in-place[^\n]*Accepted: [^\n]*hugetlb-2m[^\n]*\n$/,
+  ],
+  [
     'outcomes and report on stdout',
     ['replay', 'x', '--policy', 'rfc-thp', '--outcomes', '-', '--format', 'json'],
     /stdout is taken/,

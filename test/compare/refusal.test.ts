@@ -66,7 +66,7 @@ test('flags that no design knows, and those of an id that is open, are no reason
   assert.match(flagsRefusal([file(0, GIB), file(0, 0), file(0, GIB, 1)], discard, 'snp') ?? '', /gmem 0 is created/);
 });
 
-test('a comparison refuses exactly the policies whose create the engine refuses; a replay shows the answers', async () => {
+test('a comparison refuses exactly the policies whose create the engine refuses; so does a replay, which shows the answers', async () => {
   const builder = new OpBuilder();
   builder.push({ op: 'create', size: 4 << 20, flags: ['mmap'] });
   builder.push({ op: 'bind', slot: 0, gpa: 0, size: 4 << 20 });
@@ -78,10 +78,17 @@ test('a comparison refuses exactly the policies whose create the engine refuses;
     const { results } = await compare(input, { ...options, policies });
     for (const result of results) {
       const policy = result.policy as (typeof policies)[number];
-      const [shown] = (await replay(input, { ...options, policy })).results;
-      assert.ok(shown !== undefined && isRun(shown));
-      assert.equal(!isRun(result), 'EINVAL' in shown.counters.errors, `${policy} on ${arch}`);
+      let lines = '';
+      const outcomes = (more: string): void => {
+        lines += more;
+      };
+      const [shown] = (await replay(input, { ...options, policy, outcomes })).results;
+      const [alone] = (await replay(input, { ...options, policy })).results;
+      assert.equal(lines.trimEnd().split('\n').length, 3);
+      assert.equal(!isRun(result), lines.includes('"errno":"EINVAL"'), `${policy} on ${arch}`);
       if (isRun(result)) assert.deepEqual(result.counters.errors, {});
+      else assert.deepEqual([shown, alone], [result, result]);
+      for (const row of [shown, alone]) assert.equal(row !== undefined && isRun(row), isRun(result));
     }
     assert.ok(results.some(isRun));
   }
