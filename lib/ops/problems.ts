@@ -1,7 +1,7 @@
 /**
  * What is wrong with an input file: every problem with its place, all of them reported at once.
  *
- * Invariants: at most `LISTED` lines are kept, the rest is counted; nothing is thrown before the file was read to its end.
+ * Invariants: at most `LISTED` lines (or as many as were asked for) are kept, the rest is counted; nothing is thrown before the file was read to its end.
  */
 import { GmemError } from '../engine/error.js';
 
@@ -11,11 +11,16 @@ export const LISTED = 100;
 export class InputProblems {
   readonly file: string;
   readonly #lines: string[] = [];
+  readonly #listed: number;
   #count = 0;
 
-  /** @param file name shown in front of every line, as the user gave it. */
-  constructor(file: string) {
+  /**
+   * @param file name shown in front of every line, as the user gave it.
+   * @param listed how many problems are listed.
+   */
+  constructor(file: string, listed = LISTED) {
     this.file = file;
+    this.#listed = listed;
   }
 
   get count(): number {
@@ -31,7 +36,7 @@ export class InputProblems {
    */
   add(line: number, column: number, key: string, message: string): void {
     this.#count += 1;
-    if (this.#lines.length < LISTED) {
+    if (this.#lines.length < this.#listed) {
       this.#lines.push(`${this.file}:${line}:${column}: ${printable(key)}: ${message}`);
     }
   }
@@ -39,7 +44,7 @@ export class InputProblems {
   /** Adds a problem of what is said about the file from outside, `label` in place of its place. */
   addOutside(label: string, message: string): void {
     this.#count += 1;
-    if (this.#lines.length < LISTED) this.#lines.push(`${label}: ${message}`);
+    if (this.#lines.length < this.#listed) this.#lines.push(`${label}: ${message}`);
   }
 
   /** @throws GmemError `ERR_GMEM_INPUT` with every listed problem, when there is one. */

@@ -63,6 +63,7 @@ export async function openInput(path: string, options: OpenOptions = {}): Promis
   let format: TraceFormat;
   try {
     format = forced ?? sniffFormat(path, source.head);
+    if (forced?.takesSettings) checkNoStream(path, forced, source.head);
     if ((options.settings ?? []).length > 0 && format.takesSettings !== true) {
       throw inputError(path, `has no settings: it is ${format.description}, accepted: a scenario`);
     }
@@ -137,15 +138,28 @@ function formatNamed(path: string, name: string): TraceFormat {
 /** Begin of a file in which it may show what it is. */
 const BEGIN_BYTES = 4096;
 
+function begins(head: Uint8Array, bytes: number): string {
+  return Buffer.from(head.buffer, head.byteOffset, Math.min(head.length, bytes)).toString('latin1');
+}
+
+/** A file of another format says nothing as YAML but that it is none. */
+function checkNoStream(path: string, scenario: TraceFormat, head: Uint8Array): void {
+  const begin = begins(head, BEGIN_BYTES);
+  const other = TRACE_FORMATS.find((format) => format !== scenario && format.sniff(begin) === 0);
+  if (other === undefined || scenario.sniff(begin) >= 0) return;
+  throw inputError(
+    path,
+    `is no scenario: it is ${other.description}, accepted: a scenario; gmem compare and gmem replay take every format`,
+  );
+}
+
 function sniffFormat(path: string, head: Uint8Array): TraceFormat {
   if (head.length === 0) throw inputError(path, `is empty, accepted: ${acceptedFormats()}`);
-  const characters = (bytes: number) =>
-    Buffer.from(head.buffer, head.byteOffset, Math.min(head.length, bytes)).toString('latin1');
   // Most files show what they are at once; a log has to be searched.
-  const begin = characters(BEGIN_BYTES);
+  const begin = begins(head, BEGIN_BYTES);
   const evident = TRACE_FORMATS.find((format) => format.sniff(begin) === 0);
   if (evident !== undefined) return evident;
-  const text = characters(HEAD_BYTES);
+  const text = begins(head, HEAD_BYTES);
   let best: TraceFormat | undefined;
   let first = Number.POSITIVE_INFINITY;
   for (const format of TRACE_FORMATS) {

@@ -14,6 +14,9 @@ import { type Understood, understood } from './understood.js';
 /** More than any scenario needs; what is larger is some other file. */
 export const SCENARIO_BYTES_LIMIT = 1 << 20;
 
+/** Syntax errors listed: where YAML is lost, one mistake makes many. */
+const SYNTAX_LISTED = 5;
+
 export interface ParsedScenario {
   /** The parts of the file without a problem so far. */
   readonly understood: Understood;
@@ -61,7 +64,7 @@ export function parseScenario(text: string, file: string, settings: readonly Set
 
   const errors = [...document.errors, ...document.warnings];
   // With a key given twice it is still clear what the rest says.
-  if (errors.some(({ code }) => code !== 'DUPLICATE_KEY')) refuse(file, errors.map(asYaml));
+  if (errors.some(({ code }) => code !== 'DUPLICATE_KEY')) refuse(file, errors.map(asYaml), SYNTAX_LISTED);
 
   let value: unknown = guarded(syntax, () => document.toJS({ maxAliasCount: 100 }));
   const problems: Problem[] = [];
@@ -108,8 +111,8 @@ interface Overridden {
 }
 
 /** Throws when there is a problem. Those of settings come first. */
-function refuse(file: string, problems: readonly (Placed | Outside)[]): void {
-  const found = new InputProblems(file);
+function refuse(file: string, problems: readonly (Placed | Outside)[], listed?: number): void {
+  const found = new InputProblems(file, listed);
   for (const problem of problems) if ('label' in problem) found.addOutside(problem.label, problem.message);
   const placed = problems.filter((problem) => 'line' in problem);
   for (const { line, column, key, message } of placed.toSorted((a, b) => a.line - b.line || a.column - b.column)) {

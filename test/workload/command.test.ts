@@ -5,7 +5,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import type { ResultsDocument } from '../../lib/compare/results.js';
 import { PRESET_NAMES } from '../../lib/policy/presets.js';
-import { file, gmem, scratch } from '../cli/gmem.js';
+import { file, gmem, SMALL, scratch, TRACE } from '../cli/gmem.js';
 
 const LINES = [
   '# a small guest',
@@ -223,4 +223,26 @@ test('problems and misuse: exit code 2, nothing on stdout', (t) => {
   const trace = file(folder, 'x.jsonl', ['{"op":"create","size":4096}']);
   assert.match(gmem(['run', trace]).stderr, /x\.jsonl:.* /);
   assert.equal(gmem(['run', trace]).code, 2);
+});
+
+test('what is no scenario is told once, as what it is', (t) => {
+  const folder = scratch(t);
+  file(folder, 'e.jsonl', SMALL);
+  assert.equal(gmem(['convert', 'e.jsonl', '-o', 'e.gmt'], folder).code, 0);
+  for (const [input, what] of [
+    ['e.jsonl', 'op stream, JSON lines \\(.jsonl, .jsonl.gz\\)'],
+    [TRACE, 'op stream, JSON lines \\(.jsonl, .jsonl.gz\\)'],
+    ['e.gmt', 'op stream, packed \\(.gmt\\)'],
+  ] as const) {
+    const { code, stdout, stderr } = gmem(['run', input], folder);
+    assert.deepEqual([code, stdout], [2, '']);
+    const message = `: is no scenario: it is ${what}, accepted: a scenario; gmem compare and gmem replay take every format\n$`;
+    assert.match(stderr, new RegExp(`^[^\n]*${message}`));
+  }
+  const lost = file(folder, 'lost.yaml', ['schema: gmem.scenario/1', ...Array<string>(30).fill('} ]: [ {'), 'x']);
+  const { code, stderr } = gmem(['run', lost], folder);
+  assert.equal(code, 2);
+  const lines = stderr.trimEnd().split('\n');
+  assert.equal(lines.length, 6, stderr);
+  assert.match(lines.at(-1) as string, /lost\.yaml: and \d+ more problems$/);
 });
