@@ -7,6 +7,7 @@ import { isRun, type ResultsDocument, rowName } from '../compare/results.js';
 import { type Sweep, type SweepStep, settingText, sweptDocument } from '../compare/sweep.js';
 import { metThresholds } from '../compare/threshold.js';
 import type { CostTable } from '../cost/table.js';
+import { toVcpus } from '../engine/batches.js';
 import type { RunWishes } from '../trace/format.js';
 import { openInput } from '../trace/input.js';
 import { type Setting, settingOf } from '../trace/setting.js';
@@ -39,6 +40,9 @@ export async function runJob(
     throw new UsageError('--fail-if: the running kernel does not count. Accepted with --engine native, reference');
   }
   if (flags.engine !== 'native' && flags.latency) throw new UsageError('--latency: accepted with --engine native only');
+  if (toVcpus(flags.engine, flags.vcpus, '--vcpus') > 1 && flags.latency) {
+    throw new UsageError('--latency: accepted with --vcpus 1 only: ops that run side by side are not timed one by one');
+  }
   // Timeline, memory map and the input's digest cost time, and only these show them.
   const detailed = targets.some(({ format }) => format === 'html' || format === 'json');
   const own = {

@@ -2,10 +2,10 @@
 /**
  * The command `gmem`. A verb is a file; this one puts them together and turns what they throw into an exit code.
  */
-import { Command } from 'commander';
+import { Command, type OutputConfiguration } from 'commander';
 import { PACKAGE } from '../version.js';
 import { EXIT, type ExitCode, reportError, UsageError } from './exit.js';
-import { unknownName } from './options.js';
+import { refuseTwice, unknownName } from './options.js';
 import { endWithStdout } from './output.js';
 
 type MakeCommand = (done: Done) => Command;
@@ -22,6 +22,11 @@ const VERBS: Readonly<Record<string, () => Promise<MakeCommand>>> = {
   calibrate: async () => (await import('./calibrate.js')).calibrateCommand,
   policies: async () => (await import('./policies.js')).policiesCommand,
   version: async () => (await import('./version.js')).versionCommand,
+};
+
+/** What commander says of a wrong command line begins as everything else does. */
+const OUTPUT: OutputConfiguration = {
+  outputError: (text, write) => write(text.replace(/^error: /, `gmem: `)),
 };
 
 /** How a verb says its exit code. */
@@ -41,13 +46,15 @@ async function main(args: readonly string[]): Promise<ExitCode> {
     .version(`${PACKAGE.name} ${PACKAGE.version}`, '-V, --version')
     .showHelpAfterError('(gmem VERB --help says more)')
     .configureHelp({ showGlobalOptions: false })
+    .configureOutput(OUTPUT)
     .addHelpText(
       'after',
       '\nExit codes: 0 done, 1 an invariant failed or the run broke, 2 usage or bad input, 3 a --fail-if was met, 130 interrupted.',
     )
     .exitOverride();
   for (const verb of verbs) {
-    verb.exitOverride().showHelpAfterError(`(gmem ${verb.name()} --help says more)`);
+    verb.exitOverride().showHelpAfterError(`(gmem ${verb.name()} --help says more)`).configureOutput(OUTPUT);
+    refuseTwice(verb);
     program.addCommand(verb);
   }
   if (first === undefined) {
@@ -56,6 +63,10 @@ async function main(args: readonly string[]): Promise<ExitCode> {
   }
   if (!first.startsWith('-') && first !== 'help' && !names.includes(first)) {
     throw new UsageError(`verb: ${unknownName(first, names)}`);
+  }
+  const asked = first === 'help' ? args[1] : undefined;
+  if (asked !== undefined && !asked.startsWith('-') && asked !== 'help' && !names.includes(asked)) {
+    throw new UsageError(`verb: ${unknownName(asked, names)}`);
   }
   await program.parseAsync([...args], { from: 'user' });
   return code;

@@ -1,10 +1,10 @@
 /**
  * Option values, as text from the command line to what the program takes. A bad value says what is accepted.
  */
-import { Option } from 'commander';
+import { type Command, Option } from 'commander';
 import type { Sweep } from '../compare/sweep.js';
 import { splitThreshold, THRESHOLD_COMPARISONS, THRESHOLD_FIGURES, type Threshold } from '../compare/threshold.js';
-import type { ENGINES } from '../engine/options.js';
+import { type ENGINES, toMemory } from '../engine/options.js';
 import { didYouMean } from '../ops/suggest.js';
 import { PRESET_NAMES } from '../policy/presets.js';
 import { REPORT_FORMATS, type ReportFormat } from '../report/formats.js';
@@ -51,6 +51,21 @@ export function unknownName(text: string, accepted: readonly string[]): string {
   return `unknown ${JSON.stringify(text)}${hint === '' ? '.' : hint} Accepted: ${accepted.join(', ')}`;
 }
 
+/** Options that add up; of any other the last value would quietly count. */
+const REPEATABLE = ['--format', '--set', '--fail-if'];
+
+/** Makes a second value of an option an error. */
+export function refuseTwice(command: Command): void {
+  for (const option of command.options) {
+    if (!option.required || REPEATABLE.includes(option.long ?? '')) continue;
+    let given = false;
+    command.on(`option:${option.name()}`, () => {
+      if (given) throw new UsageError(`${option.short ?? option.long}: given twice. Accepted: once`);
+      given = true;
+    });
+  }
+}
+
 /** Repeatable, and comma-separated. */
 function formats(text: string, before: ReportFormat[] | undefined): ReportFormat[] {
   const given = text.split(',').map((part) => oneOf('--format', REPORT_FORMATS)(part.trim()));
@@ -58,12 +73,13 @@ function formats(text: string, before: ReportFormat[] | undefined): ReportFormat
 }
 
 export function policyNames(text: string): string[] {
-  const names = text
-    .split(',')
-    .map((name) => name.trim())
-    .filter((name) => name !== '');
-  if (names.length === 0) throw new UsageError(`--policies: none given. Accepted: ${PRESET_NAMES.join(', ')}`);
-  return [...new Set(names.map(oneOf('--policies', PRESET_NAMES)))];
+  const names = text.split(',').map((name) => name.trim());
+  const accepted = `Accepted: ${PRESET_NAMES.join(', ')}`;
+  if (names.every((name) => name === '')) throw new UsageError(`--policies: none given. ${accepted}`);
+  if (names.includes('')) throw new UsageError(`--policies: a name is missing in ${JSON.stringify(text)}. ${accepted}`);
+  const twice = names.find((name, i) => names.indexOf(name) < i);
+  if (twice !== undefined) throw new UsageError(`--policies: ${JSON.stringify(twice)} is given twice. Accepted: once`);
+  return names.map(oneOf('--policies', PRESET_NAMES));
 }
 
 function memory(text: string): number {
@@ -73,7 +89,7 @@ function memory(text: string): number {
       `--memory: ${JSON.stringify(text)} is not a size. Accepted: bytes, or 64GiB, 512M, 0x80000000 (binary units)`,
     );
   }
-  return bytes;
+  return toMemory('--memory', bytes);
 }
 
 /** `--set`, of the verbs that take a scenario; repeatable. */

@@ -14,16 +14,18 @@ const PROGRESS_MS = 50;
 /**
  * The threads asked for, checked.
  *
+ * @param what they are called in messages.
+ *
  * @throws GmemError `ERR_GMEM_ARGUMENT` for what is no number of threads, or more than one on an engine without threads.
  */
-export function toVcpus(engine: EngineKind, value: unknown): number {
-  const vcpus = toInteger('vcpus', value === undefined ? 1 : value, 1, MAX_VCPU_THREADS);
+export function toVcpus(engine: EngineKind, value: unknown, what = 'vcpus'): number {
+  const vcpus = toInteger(what, value === undefined ? 1 : value, 1, MAX_VCPU_THREADS);
   if (vcpus > 1 && engine !== 'native') {
     const reason =
       engine === 'kvm'
         ? 'the kvm engine runs each op to its end in the kernel before the next'
         : `the ${engine} engine is one thread`;
-    throw argumentError(`vcpus: ${vcpus} is not accepted: ${reason}; accepted: 1, or engine native`);
+    throw argumentError(`${what}: ${vcpus} is not accepted: ${reason}; accepted: 1, or engine native`);
   }
   return vcpus;
 }

@@ -75,11 +75,7 @@ export function resolveOptions(options: EngineOptions): ResolvedOptions {
   const given = checkKeys('engine options', options, OPTION_KEYS);
   if (given.policy === undefined) throw argumentError('policy: missing, accepted: a preset name or a policy');
   if (given.memory === undefined) throw argumentError('memory: missing, accepted: bytes, or text like "8GiB"');
-  const memory = toBytes('memory', given.memory);
-  if (memory < BLOCK_BYTES || memory > MAX_MEMORY_BYTES) {
-    const range = `${formatBytes(BLOCK_BYTES)} to just under ${formatBytes(MAX_MEMORY_BYTES + BLOCK_BYTES)}`;
-    throw argumentError(`memory: ${formatBytes(memory)} is not accepted, accepted: ${range}`);
-  }
+  const memory = toMemory('memory', given.memory);
   const limit = toBytes('residentLimit', given.residentLimit ?? Math.floor(process.availableMemory() / 2));
   if (limit < 0) throw argumentError(`residentLimit: ${limit} is not accepted, accepted: bytes from 0`);
   const policy = resolvePolicy(given.policy as PolicyInput);
@@ -97,6 +93,16 @@ export function resolveOptions(options: EngineOptions): ResolvedOptions {
       latency: toLatency(given.latency, given.engine ?? 'native'),
     }),
   });
+}
+
+/** Bytes of a simulated host. @throws GmemError `ERR_GMEM_ARGUMENT` where there is none of that size. */
+export function toMemory(what: string, given: unknown): number {
+  const memory = toBytes(what, given);
+  if (memory < BLOCK_BYTES || memory > MAX_MEMORY_BYTES) {
+    const range = `${formatBytes(BLOCK_BYTES)} to just under ${formatBytes(MAX_MEMORY_BYTES + BLOCK_BYTES)}`;
+    throw argumentError(`${what}: ${formatBytes(memory)} is not accepted, accepted: ${range}`);
+  }
+  return memory;
 }
 
 function toLatency(given: unknown, engine: unknown): boolean {

@@ -60,13 +60,13 @@ test('a calibration is left out, and said to be', (t) => {
 });
 
 test('every wrong key of every file, at once', (t) => {
-  const folder = results(t, ['mainline-6.18', 'rfc-thp', 'hugetlb-2m']);
+  const folder = results(t, ['mainline-6.18', 'rfc-thp', 'thp-keep']);
   const inside = (name: string) => path.join(folder, 'results', name);
   edit(inside('mainline-6.18.json'), ['results', 0, 'counters', 'psmash']);
   edit(inside('mainline-6.18.json'), ['results', 0, 'knobs', 'source'], 'sky');
   edit(inside('mainline-6.18.json'), ['results', 0, 'memory_map', 0, 'cells'], '<b>');
   edit(inside('rfc-thp.json'), ['host']);
-  edit(inside('hugetlb-2m.json'), ['results'], {});
+  edit(inside('thp-keep.json'), ['results'], {});
   writeFileSync(inside('a.json'), '{"schema":"gmem.compare/2"}');
   writeFileSync(inside('b.json'), '[1]');
   writeFileSync(inside('c.json'), '{\n  "schema": }');
@@ -77,11 +77,11 @@ test('every wrong key of every file, at once', (t) => {
     /^results\/a\.json: schema: got "gmem\.compare\/2" \(.*gmem\.compare\/1.*gmem\.replay\/1/,
     /^results\/b\.json: document: got \[1\]/,
     /^results\/c\.json:2:\d+: not JSON, accepted: a results document$/,
-    /^results\/hugetlb-2m\.json: results: got \{\}/,
     /^results\/mainline-6\.18\.json: results\[0\]\.knobs\.source: got "sky"/,
     /^results\/mainline-6\.18\.json: results\[0\]\.counters\.psmash: missing/,
     /^results\/mainline-6\.18\.json: results\[0\]\.memory_map\[0\]\.cells: got "<b>"/,
     /^results\/rfc-thp\.json: host: missing/,
+    /^results\/thp-keep\.json: results: got \{\}/,
   ];
   const lines = stderr.trimEnd().split('\n');
   assert.equal(lines.length, expected.length, stderr);

@@ -50,6 +50,15 @@ for (const verb of [
   });
 }
 
+test('options that add up may be given again, and help of a verb is its help', () => {
+  const { stderr } = gmem(
+    'compare x --set a=1 --set b=2 --format json --format json --fail-if errors>0 --fail-if errors>1'.split(' '),
+  );
+  assert.doesNotMatch(stderr, /twice/);
+  assert.match(gmem(['help', 'compare']).stdout, /^Usage: gmem compare /);
+  assert.match(gmem(['help']).stdout, /^Usage: gmem /);
+});
+
 test('the command file can be run by name', () => {
   assert.ok(readFileSync(MAIN, 'utf8').startsWith('#!/usr/bin/env node\n'));
 });
@@ -123,6 +132,32 @@ const WRONG: readonly [string, string[], RegExp][] = [
   ['progress when?', ['compare', 'x', '--progress', 'maybe'], /Accepted: auto, always, never/],
   ['unknown input format', ['compare', 'x', '--input-format', 'jsn'], /Accepted: .*jsonl/],
   ['replay without a policy', ['replay', 'x'], /--policy: missing\. Accepted: base-bitmap/],
+  ['help of an unknown verb', ['help', 'comprae'], /^gmem: verb: unknown "comprae", did you mean "compare"\? Accepted/],
+  [
+    'an empty name',
+    ['compare', 'x', '--policies', 'rfc-thp,'],
+    /--policies: a name is missing in "rfc-thp,"\. Accepted: /,
+  ],
+  [
+    'a name twice',
+    ['run', 'x', '--policies', 'rfc-thp, rfc-thp'],
+    /--policies: "rfc-thp" is given twice\. Accepted: once/,
+  ],
+  [
+    'a policy twice',
+    'replay x --policy rfc-thp --policy base-bitmap'.split(' '),
+    /^gmem: --policy: given twice\. Accepted/,
+  ],
+  ['policies twice', 'compare x --policies rfc-thp --policies rfc-thp'.split(' '), /^gmem: --policies: given twice/],
+  ['an output twice', ['compare', 'x', '-o', 'a', '--output', 'b'], /^gmem: -o: given twice/],
+  ['a prefix of its own', ['compare', 'x', '--nonsense'], /^gmem: unknown option '--nonsense'$/m],
+  ['no memory', ['compare', 'x', '--memory', '0'], /^gmem: --memory: 0 B is not accepted, accepted: 2 MiB to/],
+  [
+    'threads where there is one',
+    ['compare', 'x', '--vcpus', '2', '--engine', 'reference'],
+    /^gmem: --vcpus: 2 is not accepted: the reference engine is one thread/,
+  ],
+  ['threads timed', ['compare', 'x', '--vcpus', '2', '--latency'], /^gmem: --latency: accepted with --vcpus 1 only/],
   [
     'a policy that its arch cannot have',
     ['replay', 'x', '--policy', 'rfc-thp', '--arch', 'pkvm'],
