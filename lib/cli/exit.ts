@@ -4,6 +4,7 @@
  */
 import { CommanderError } from 'commander';
 import { GmemError, type GmemErrorCode } from '../engine/error.js';
+import { visible } from '../ops/problems.js';
 
 export const EXIT = { done: 0, failed: 1, usage: 2, threshold: 3, interrupted: 130 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
@@ -31,6 +32,6 @@ export function reportError(error: unknown): ExitCode {
 }
 
 function say(lines: readonly string[], code: ExitCode): ExitCode {
-  process.stderr.write(`${lines.join('\n')}\n`);
+  process.stderr.write(`${visible(lines.join('\n'), '\n')}\n`);
   return code;
 }

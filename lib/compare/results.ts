@@ -8,6 +8,7 @@
 import type { CostEvent } from '../cost/events.js';
 import type { CostEntry, CostOrigin } from '../cost/table.js';
 import type { EngineKind } from '../engine/backend.js';
+import { visible } from '../ops/problems.js';
 import type { Counters } from '../spec/counters.js';
 import type { Arch, Knobs } from '../spec/knobs.js';
 
@@ -148,7 +149,7 @@ export interface ResultsDocument {
 
 /** What a report calls a row. */
 export function rowName({ policy, setting }: PolicyResult): string {
-  return setting === undefined ? policy : `${policy} ${setting}`;
+  return visible(setting === undefined ? policy : `${policy} ${setting}`);
 }
 
 export function isRun(result: PolicyResult): result is RunResult {

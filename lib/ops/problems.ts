@@ -68,10 +68,21 @@ const SHOWN_CHARACTERS = 60;
 /** Text from a file, fit for one line on a terminal: no control characters, no endless values. */
 export function printable(text: string): string {
   const cut = text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text;
-  return cut.replace(
-    /[\p{Cc}\p{Cs}\u2028\u2029]/gu,
-    (c) => `\\u${(c.codePointAt(0) as number).toString(16).padStart(4, '0')}`,
+  return visible(cut);
+}
+
+const CONTROL = /[\p{Cc}\p{Cs}\u2028\u2029]/gu;
+
+/** Text with control characters written out, those of `kept` aside: what a terminal would obey is shown. */
+export function visible(text: string, kept = ''): string {
+  return text.replace(CONTROL, (c) =>
+    kept.includes(c) ? c : `\\u${(c.codePointAt(0) as number).toString(16).padStart(4, '0')}`,
   );
+}
+
+/** Whether a name can stand in a report as it is. */
+export function isVisible(text: string): boolean {
+  return text.search(CONTROL) < 0;
 }
 
 /** A value from a file, as JSON and fit for one line. */

@@ -2,7 +2,7 @@
  * A policy: a name and a frozen set of knobs. Users make their own from a preset and the knobs that differ.
  */
 import { GmemError } from '../engine/error.js';
-import { shown } from '../ops/problems.js';
+import { isVisible, shown } from '../ops/problems.js';
 import { KNOB_NAMES, KNOBS, type KnobName, type Knobs } from '../spec/knobs.js';
 import { PRESET_NAMES, PRESETS, type PresetName } from './presets.js';
 
@@ -28,6 +28,12 @@ export function resolvePolicy(input: PolicyInput): Policy {
   if (typeof input === 'string') return presetPolicy(input);
   if (typeof input !== 'object' || input === null || typeof input.name !== 'string') {
     throw new GmemError('ERR_GMEM_POLICY', 'a policy is a preset name or an object with name and knobs');
+  }
+  if (!isVisible(input.name)) {
+    throw new GmemError(
+      'ERR_GMEM_POLICY',
+      `policy ${shown(input.name)}: name: accepted: text without control characters`,
+    );
   }
   for (const key of Object.keys(input)) {
     if (!POLICY_KEYS.includes(key)) {

@@ -3,6 +3,7 @@
  */
 import { isRun, type PolicyResult, type ResultsDocument } from '../compare/results.js';
 import { COST_EVENT_NAMES } from '../cost/events.js';
+import { visible } from '../ops/problems.js';
 import { COUNTER_NAMES } from '../spec/counters.js';
 
 export function csvReport(document: ResultsDocument): string {
@@ -46,6 +47,6 @@ export function csvReport(document: ResultsDocument): string {
 }
 
 function field(value: string | number): string {
-  const text = String(value);
+  const text = visible(String(value), '\r\n\t');
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

@@ -3,6 +3,7 @@
  * named below.
  */
 import { COMPARE_SCHEMA, isRun, type ResultsDocument, type RunResult, rowName } from '../compare/results.js';
+import { visible } from '../ops/problems.js';
 import { formatBytes } from '../spec/units.js';
 import { type Column, usedColumns } from './columns.js';
 import { costTableLine } from './costs.js';
@@ -74,9 +75,9 @@ function title({ input, settings, sweep, tool, results }: ResultsDocument): stri
   const swept = sweep === undefined ? '' : `sweep of ${sweep.key} over ${sweep.values.join(', ')}; with the first: `;
   const simulated =
     engines === 'kvm' ? '' : `host memory ${formatBytes(settings.memory_bytes)}, seed ${settings.seed}, `;
-  return (
+  return visible(
     `${input.path}: ${swept}${grouped(input.ops)} ops, ${input.guests === undefined ? 'guest ' : ''}${guestMemory(input)}${fitted}, arch ${settings.arch}, ` +
-    `${simulated}${engines} engine, ${tool.name} ${tool.version}`
+      `${simulated}${engines} engine, ${tool.name} ${tool.version}`,
   );
 }
 

@@ -3,7 +3,7 @@
  * workloads is made of these, so that an error always says what is accepted, and the documents always name the unit.
  */
 import { z } from 'zod';
-import { shown } from '../ops/problems.js';
+import { isVisible, shown } from '../ops/problems.js';
 import { PAGE_BYTES, parseSize } from '../spec/units.js';
 
 const got =
@@ -82,6 +82,13 @@ export function choice<const T extends readonly [string, ...string[]]>(values: T
 
 export function flag() {
   return z.boolean({ error: got('true or false') });
+}
+
+/** What reports and messages show: a terminal would obey control characters. */
+export function name() {
+  return text().refine(isVisible, {
+    error: ({ input }) => `got ${shown(input)}, accepted: text without control characters`,
+  });
 }
 
 export function text() {

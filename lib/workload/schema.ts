@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { PRESET_NAMES } from '../policy/presets.js';
 import { ARCHES, KNOBS, type KnobName, type KnobValue } from '../spec/knobs.js';
 import { CREATE_FLAG } from '../spec/ops.js';
-import { choice, count, size, text } from './keys.js';
+import { choice, count, name, size, text } from './keys.js';
 import { PHASES } from './phases.js';
 
 export const SCENARIO_SCHEMA = 'gmem.scenario/1';
@@ -30,7 +30,7 @@ const machine = z
 
 const guest = z
   .strictObject({
-    name: text().describe('Name phases call it by.'),
+    name: name().describe('Name phases call it by.'),
     memory: GUEST_BYTES.optional().describe('Its memory; without it, that of the machine.'),
     vcpus: VCPUS.optional().describe('Its vCPUs; without it, those of the machine.'),
     flags: z
@@ -60,7 +60,7 @@ const policy = z.union(
   [
     choice(presetNames),
     z.strictObject({
-      name: text().describe('What reports call it.'),
+      name: name().describe('What reports call it.'),
       base: choice(presetNames).default('mainline-6.18').describe('Preset the knobs start from.'),
       knobs: knobs.describe('Knobs that differ from the base.'),
     }),
@@ -75,7 +75,7 @@ type PhaseSchema = (typeof PHASES)[number]['schema'];
 
 export const scenarioSchema = z.strictObject({
   schema: z.literal(SCENARIO_SCHEMA).describe('Says that this is a scenario, and which version.'),
-  name: text().describe('Name of the scenario.'),
+  name: name().describe('Name of the scenario.'),
   description: text().optional().describe('What it is for.'),
   machine,
   guests: z

@@ -82,3 +82,15 @@ test('the running kernel is one design: not compared, and replayed without what 
   }
   await assert.rejects(replay(input, { engine: 'native' }), { code: 'ERR_GMEM_POLICY' });
 });
+
+test('a policy whose name has control characters is none', async () => {
+  const named = { name: 'x\u001b[31m', base: 'rfc-thp', knobs: {} } as const;
+  await assert.rejects(
+    compare(inputOf(guestStream(5, 20)), { policies: [named] }),
+    (error: Error & { code?: string }) => {
+      assert.equal(error.code, 'ERR_GMEM_POLICY');
+      assert.match(error.message, /^policy "x.*: name: accepted: text without control characters$/);
+      return !error.message.includes('\u001b');
+    },
+  );
+});

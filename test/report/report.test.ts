@@ -249,3 +249,15 @@ test('metadata and what is retained: in the table, and a chart each', async () =
   assert.doesNotMatch(page, /<figcaption>Retained</);
   assert.deepEqual([0, 64, 1024, 4096, 3_145_728].map(bytes), ['0', '64 B', '1 KiB', '4 KiB', '3 MiB']);
 });
+
+test('no text report writes a raw control character, whatever the document holds', async () => {
+  const document = await sample({ policies: ['rfc-thp'] }, 'a\u001b[31m.jsonl');
+  const named: ResultsDocument = {
+    ...document,
+    results: document.results.map((result) => ({ ...result, policy: '=x\u001b[31m' })),
+  };
+  for (const text of [tableReport(named), csvReport(named)]) {
+    assert.ok(!text.includes('\u001b'));
+    assert.ok(text.includes(String.raw`=x\u001b[31m`));
+  }
+});

@@ -246,3 +246,25 @@ test('what is no scenario is told once, as what it is', (t) => {
   assert.equal(lines.length, 6, stderr);
   assert.match(lines.at(-1) as string, /lost\.yaml: and \d+ more problems$/);
 });
+
+test('a name that a terminal would obey is a problem with its place, and never reaches one', (t) => {
+  const scenario = file(scratch(t), 'x.yaml', [
+    'schema: gmem.scenario/1',
+    String.raw`name: "a\e[31m"`,
+    'guests:',
+    String.raw`  - name: "b\e[31m"`,
+    'policies:',
+    String.raw`  - { name: "c\e[31m", base: rfc-thp, knobs: {} }`,
+    'machine: { memory: 64MiB }',
+    'phases:',
+    '  - phase: populate',
+  ]);
+  const { code, stdout, stderr } = gmem(['run', scenario]);
+  assert.deepEqual([code, stdout], [2, '']);
+  assert.ok(!stderr.includes('\u001b'));
+  for (const [i, place] of ['2:7: name', '4:11: guests[0].name', '6:13: policies[0].name'].entries()) {
+    const line = stderr.split('\n')[i] as string;
+    assert.ok(line.includes(`x.yaml:${place}: got "${'abc'[i]}`), stderr);
+    assert.match(line, /accepted: text without control characters$/);
+  }
+});
