@@ -8,7 +8,6 @@ export { FIGURE_NAMES, type FigureName } from './calibrate/figures.js';
 export type { CompareInput, CompareOptions, Progress, ReplayOptions } from './compare/compare.js';
 export {
   COMPARE_SCHEMA,
-  isRun,
   type PolicyResult,
   REPLAY_SCHEMA,
   type RefusedResult,
@@ -39,7 +38,7 @@ export { type Outcome, OutcomeRecords, type Success } from './ops/outcomes.js';
 export { OpRecords, type RecordFields } from './ops/records.js';
 export type { OpChunk, OpSource } from './ops/source.js';
 export { OpStream } from './ops/stream.js';
-export { type Policy, type PolicyInput, resolvePolicy, unsupportedReason } from './policy/policy.js';
+export { type Policy, type PolicyInput, resolvePolicy } from './policy/policy.js';
 export { PRESET_NAMES, PRESETS, type Preset, type PresetName } from './policy/presets.js';
 export {
   calibrate,
@@ -56,9 +55,10 @@ export {
   replay,
   writeStream,
 } from './public.js';
+export { errnoName, formatBytes, isRun, levelName, parseSize, unsupportedReason } from './public-values.js';
 export { REPORT_FORMATS, type ReportFormat } from './report/formats.js';
 export { COUNTER_NAMES, COUNTERS, type CounterName, type Counters } from './spec/counters.js';
-export { ERRNOS, type Errno, errnoName } from './spec/errnos.js';
+export { ERRNOS, type Errno } from './spec/errnos.js';
 export { ARCHES, type Arch, KNOB_NAMES, KNOBS, type KnobName, type Knobs, type KnobValue } from './spec/knobs.js';
 export { FLAG, OP_KIND, OP_NAMES, OPS, type OpName } from './spec/ops.js';
 export { OUTCOME_VALUES } from './spec/outcomes.js';
@@ -72,6 +72,6 @@ export {
   type PageState,
 } from './spec/page-view.js';
 export { SIMD_CHOICES, type SimdChoice } from './spec/simd.js';
-export { formatBytes, levelName, ORDERS, type Order, PAGE_BYTES, parseSize } from './spec/units.js';
+export { ORDERS, type Order, PAGE_BYTES } from './spec/units.js';
 export type { Input, InputOptions } from './trace/input.js';
 export type { Scenario, ScenarioOptions } from './workload/scenario.js';

@@ -14,6 +14,7 @@ import {
   argumentError,
   checkKeys,
   toBoolean,
+  toByteArray,
   toBytes,
   toChoice,
   toInstance,
@@ -25,6 +26,7 @@ import { ENGINES } from './engine/options.js';
 import * as jsonl from './ops/jsonl.js';
 import * as packed from './ops/packed.js';
 import { findBadRecord } from './ops/record-check.js';
+import { checkHeld } from './ops/records.js';
 import * as sources from './ops/source.js';
 import { OpStream } from './ops/stream.js';
 import { REPORT_FORMATS, type ReportFormat } from './report/formats.js';
@@ -69,6 +71,7 @@ function isCostTable(value: unknown): value is CostTable {
 
 function checkStream(value: unknown): OpStream {
   const stream = toInstance('stream', value, OpStream);
+  checkHeld(stream.records);
   const bad = findBadRecord(stream.records.bytes, 0, stream.length);
   if (bad !== undefined) throw argumentError(`record ${bad.record}: ${bad.message}`);
   return stream;
@@ -161,7 +164,7 @@ export async function writeStream(ops: sources.OpSource, path: string): Promise<
 
 /** Reads JSON lines. `file` is the name in front of every problem. */
 export function parseJsonl(content: string | Uint8Array, file = 'input'): OpStream {
-  const whole = typeof content === 'string' ? content : toInstance('content', content, Uint8Array);
+  const whole = typeof content === 'string' ? content : toByteArray('content', content);
   return jsonl.parseJsonl(whole, toText('file', file));
 }
 
@@ -171,7 +174,7 @@ export function formatJsonl(stream: OpStream): string {
 
 /** Reads the packed form. `file` is the name in front of every problem. */
 export function parsePacked(bytes: Uint8Array, file = 'input'): OpStream {
-  return packed.parsePacked(toInstance('bytes', bytes, Uint8Array), toText('file', file));
+  return packed.parsePacked(toByteArray('bytes', bytes), toText('file', file));
 }
 
 export function formatPacked(stream: OpStream): Uint8Array {

@@ -6,6 +6,7 @@
  * thread's own, so that what else runs on the machine is not in it; but a host below works outside of it, so those marked
  * are by the clock on the wall.
  */
+import { frozen } from '../spec/frozen.js';
 import { PAGE_BYTES } from '../spec/units.js';
 
 export interface FigureKind {
@@ -76,7 +77,7 @@ export const FIGURES = {
 } as const satisfies Record<string, FigureKind>;
 
 export type FigureName = keyof typeof FIGURES;
-export const FIGURE_NAMES = Object.keys(FIGURES) as FigureName[];
+export const FIGURE_NAMES = frozen(Object.keys(FIGURES) as readonly FigureName[]);
 
 export function figureKind(name: FigureName): FigureKind {
   return FIGURES[name];

@@ -69,6 +69,22 @@ export function toText(what: string, value: unknown): string {
   return value;
 }
 
+/** Bytes that are still there: memory that was handed to another thread, or has shrunk away, is not. */
+export function toByteArray(what: string, value: unknown): Uint8Array {
+  const bytes = toInstance(what, value, Uint8Array);
+  try {
+    bytes.at(0);
+  } catch {
+    throw argumentError(`${what}: its memory was given away, accepted: a Uint8Array with its bytes`);
+  }
+  return bytes;
+}
+
+/** What was given, or what it is without: `null` is a value, and no option. */
+export function orDefault(value: unknown, without: unknown): unknown {
+  return value === undefined ? without : value;
+}
+
 export function toInstance<T>(what: string, value: unknown, type: abstract new (...args: never[]) => T): T {
   if (!(value instanceof type)) throw argumentError(`${what}: ${shown(value)} is not accepted, accepted: ${type.name}`);
   return value;

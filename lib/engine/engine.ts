@@ -21,7 +21,7 @@ import {
   pageQuery,
 } from '../spec/page-view.js';
 import { PAGE_BYTES } from '../spec/units.js';
-import { argumentError, checkKeys, toBytes, toChoice, toInteger } from './arguments.js';
+import { argumentError, checkKeys, orDefault, toBytes, toChoice, toInteger } from './arguments.js';
 import type { Backend, EngineKind, Mailbox } from './backend.js';
 import { readCounters } from './counters.js';
 import { createBackend, type EngineOptions, type ResolvedOptions, resolveOptions } from './create.js';
@@ -29,7 +29,7 @@ import { GmemError } from './error.js';
 import { tagOutcome } from './expect.js';
 import { type CountRange, Gmem, gmemId, Vm } from './handles.js';
 import { mailboxOf } from './mailbox.js';
-import { PageView } from './pages.js';
+import { LAST_PAGE, PageView } from './pages.js';
 import { type RunOptions, type RunResult, runRecords } from './run.js';
 import { Stepper } from './stepper.js';
 
@@ -185,10 +185,10 @@ export class Engine {
   pages(gmem: Gmem | number, first = 0, count?: number): PageView {
     const backend = this.#open();
     const id = gmemId(this, gmem);
-    toInteger('first', first, 0, Number.MAX_SAFE_INTEGER / PAGE_BYTES);
+    toInteger('first', first, 0, LAST_PAGE);
     const size = backend.fileSize(id);
     if (size < 0) throw notOpen(id);
-    const wanted = count ?? Math.max(0, size / PAGE_BYTES - first);
+    const wanted = count === undefined ? Math.max(0, size / PAGE_BYTES - first) : count;
     const words = new Uint32Array(toInteger('count', wanted, 0, MAX_VIEW_PAGES) * PAGE_VIEW_WORDS);
     backend.pageView(id, first, wanted, words);
     return new PageView(first, words);
@@ -210,8 +210,8 @@ export class Engine {
     const given = checkKeys('count', range, ['offset', 'size']);
     const file = backend.fileSize(id);
     if (file < 0) throw notOpen(id);
-    const offset = toPageBytes('offset', given.offset ?? 0);
-    const end = Math.min(file, offset + toPageBytes('size', given.size ?? Math.max(0, file - offset)));
+    const offset = toPageBytes('offset', orDefault(given.offset, 0));
+    const end = Math.min(file, offset + toPageBytes('size', orDefault(given.size, Math.max(0, file - offset))));
     const unknown = PAGE_FLAGS.filter(
       (flag) => ((query.all | query.none | query.any) & PAGE_BIT[flag] & ~backend.knownPageBits) !== 0,
     );

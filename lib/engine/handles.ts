@@ -92,7 +92,7 @@ export class Vm {
    */
   createGmem(options: CreateGmemOptions): Gmem {
     const given = checkKeys('createGmem', options, ['size', 'flags', 'id']);
-    const gmem = this.engine.gmem((given.id as number | undefined) ?? this.engine.freeGmemId());
+    const gmem = this.engine.gmem(given.id === undefined ? this.engine.freeGmemId() : (given.id as number));
     const args = { gmem: gmem.id, size: given.size, flags: given.flags };
     expectOk(this.engine.apply(opOf(this.engine, 'create', 'vm', this.id, args)));
     return gmem;

@@ -3,18 +3,28 @@
  * does not load one.
  */
 import { type Policy, type PolicyInput, resolvePolicy, unsupportedReason } from '../policy/policy.js';
+import { frozen } from '../spec/frozen.js';
 import { ARCHES, type Arch } from '../spec/knobs.js';
 import { NO_PFN } from '../spec/page-view.js';
 import { SIMD_CHOICES, type SimdChoice } from '../spec/simd.js';
 import { formatBytes, ORDER_2M, PAGE_BYTES, pagesOf } from '../spec/units.js';
-import { argumentError, checkKeys, type Size, toBoolean, toBytes, toChoice, toInteger } from './arguments.js';
+import {
+  argumentError,
+  checkKeys,
+  orDefault,
+  type Size,
+  toBoolean,
+  toBytes,
+  toChoice,
+  toInteger,
+} from './arguments.js';
 import type { BackendOptions, EngineKind } from './backend.js';
 import { GmemError } from './error.js';
 
 /** The engines there are: two that simulate, and the running kernel itself. */
-export const ENGINES = ['native', 'reference', 'kvm'] as const satisfies readonly EngineKind[];
+export const ENGINES = frozen(['native', 'reference', 'kvm'] as const satisfies readonly EngineKind[]);
 /** Engines that count: what a comparison is made of. */
-export const SIMULATORS = ENGINES.filter((engine) => engine !== 'kvm');
+export const SIMULATORS = frozen(ENGINES.filter((engine) => engine !== 'kvm'));
 
 export interface EngineOptions {
   /** A preset's name, or a policy of one's own. */
@@ -76,21 +86,21 @@ export function resolveOptions(options: EngineOptions): ResolvedOptions {
   if (given.policy === undefined) throw argumentError('policy: missing, accepted: a preset name or a policy');
   if (given.memory === undefined) throw argumentError('memory: missing, accepted: bytes, or text like "8GiB"');
   const memory = toMemory('memory', given.memory);
-  const limit = toBytes('residentLimit', given.residentLimit ?? Math.floor(process.availableMemory() / 2));
+  const limit = toBytes('residentLimit', orDefault(given.residentLimit, Math.floor(process.availableMemory() / 2)));
   if (limit < 0) throw argumentError(`residentLimit: ${limit} is not accepted, accepted: bytes from 0`);
   const policy = resolvePolicy(given.policy as PolicyInput);
   return Object.freeze({
-    engine: toChoice('engine', given.engine ?? 'native', ENGINES),
+    engine: toChoice('engine', orDefault(given.engine, 'native'), ENGINES),
     policy,
     backend: Object.freeze({
       knobs: policy.knobs,
-      arch: toChoice('arch', given.arch ?? 'none', ARCHES),
+      arch: toChoice('arch', orDefault(given.arch, 'none'), ARCHES),
       memoryBytes: memory - (memory % BLOCK_BYTES),
-      contents: toBoolean('contents', given.contents ?? true),
+      contents: toBoolean('contents', orDefault(given.contents, true)),
       residentLimitBytes: limit,
-      seed: toInteger('seed', given.seed ?? 0, 0, 0xffffffff),
+      seed: toInteger('seed', orDefault(given.seed, 0), 0, 0xffffffff),
       simd: toSimd(given.simd),
-      latency: toLatency(given.latency, given.engine ?? 'native'),
+      latency: toLatency(given.latency, orDefault(given.engine, 'native')),
     }),
   });
 }
@@ -106,7 +116,7 @@ export function toMemory(what: string, given: unknown): number {
 }
 
 function toLatency(given: unknown, engine: unknown): boolean {
-  const wanted = toBoolean('latency', given ?? false);
+  const wanted = toBoolean('latency', orDefault(given, false));
   if (wanted && engine !== 'native') throw argumentError('latency: accepted with engine native only');
   return wanted;
 }

@@ -3,8 +3,11 @@
  * accessors. A snapshot: ops that run later do not change it.
  */
 import { NO_PFN, PAGE_BIT, PAGE_FLAGS, PAGE_VIEW, PAGE_VIEW_WORDS, type PageFlag } from '../spec/page-view.js';
-import { ORDER_1G, ORDER_2M, ORDER_4K, type Order } from '../spec/units.js';
-import { toChoice, toInteger } from './arguments.js';
+import { ORDER_1G, ORDER_2M, ORDER_4K, type Order, PAGE_BYTES } from '../spec/units.js';
+import { argumentError, toChoice, toInstance, toInteger } from './arguments.js';
+
+/** The last page whose offset in a file is a safe integer. */
+export const LAST_PAGE = Math.floor(Number.MAX_SAFE_INTEGER / PAGE_BYTES);
 
 /** The RMP entry of an assigned page (arch snp). */
 export interface RmpEntry {
@@ -45,7 +48,12 @@ export class PageView implements Iterable<Page> {
   /** The packed words, `PAGE_VIEW_WORDS` a page. */
   readonly words: Uint32Array;
 
+  /** @throws GmemError `ERR_GMEM_ARGUMENT` for no position in a file, or words of no whole number of pages. */
   constructor(first: number, words: Uint32Array) {
+    toInteger('first', first, 0, LAST_PAGE);
+    if (toInstance('words', words, Uint32Array).length % PAGE_VIEW_WORDS !== 0) {
+      throw argumentError(`words: ${words.length} of them, accepted: ${PAGE_VIEW_WORDS} a page`);
+    }
     this.first = first;
     this.length = words.length / PAGE_VIEW_WORDS;
     this.words = words;

@@ -6,10 +6,10 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { OpBuilder, type OpInput } from '../ops/builder.js';
 import { OutcomeRecords } from '../ops/outcomes.js';
 import { findBadRecord } from '../ops/record-check.js';
-import { OpRecords } from '../ops/records.js';
+import { checkHeld, OpRecords } from '../ops/records.js';
 import { OpStream } from '../ops/stream.js';
 import { OUTCOME_BYTES } from '../spec/outcomes.js';
-import { argumentError, checkKeys, toBoolean } from './arguments.js';
+import { argumentError, checkKeys, orDefault, toBoolean } from './arguments.js';
 import type { Backend } from './backend.js';
 import { Batches, toVcpus } from './batches.js';
 import { GmemError } from './error.js';
@@ -56,6 +56,7 @@ export async function runRecords(
     throw argumentError('onProgress: accepted: a function');
   }
   const records = recordsOf(stream);
+  checkHeld(records);
   const total = records.length;
   const bytes = records.bytes;
   const endIfAborted = (done: number): void => {
@@ -66,14 +67,16 @@ export async function runRecords(
     if (first > 0) {
       await nextTurn();
       endIfAborted(0);
+      checkHeld(records);
     }
     const bad = findBadRecord(bytes, first, Math.min(total, first + CHECKED_AT_ONCE));
     if (bad !== undefined) throw argumentError(`record ${bad.record}: ${bad.message}`);
   }
-  const outcomes = toBoolean('outcomes', options.outcomes ?? false) ? new OutcomeRecords(total) : undefined;
+  const outcomes = toBoolean('outcomes', orDefault(options.outcomes, false)) ? new OutcomeRecords(total) : undefined;
   const batches = new Batches(open, toVcpus(open().kind, options.vcpus), signal);
   for (let done = 0; done < total; ) {
     endIfAborted(done);
+    checkHeld(records);
     const count = Math.min(batches.size, total - done);
     const into = outcomes?.bytes.subarray(done * OUTCOME_BYTES, (done + count) * OUTCOME_BYTES) ?? null;
     const before = done;

@@ -5,6 +5,7 @@ import { GmemError } from '../engine/error.js';
 import type { SwitchName, SwitchValue } from '../spec/knobs.js';
 import type { CREATE_FLAG, KeySpec, OPS, OpName } from '../spec/ops.js';
 import { appendOp, type OpProblem } from './encode.js';
+import { shown } from './problems.js';
 import { OpStream } from './stream.js';
 
 /** A number, or its hexadecimal text. */
@@ -49,6 +50,9 @@ export class OpBuilder {
 
   /** @param stream a stream to append to; a fresh one if left out. */
   constructor(stream: OpStream = new OpStream()) {
+    if (!(stream instanceof OpStream)) {
+      throw new GmemError('ERR_GMEM_ARGUMENT', `stream: ${shown(stream)} is not accepted, accepted: an OpStream`);
+    }
     this.stream = stream;
   }
 

@@ -184,6 +184,19 @@ export class OpRecords {
   }
 }
 
+/**
+ * That the memory of records holds as many as they say: it may have been handed to another thread since, and `length` is
+ * anyone's to set.
+ */
+export function checkHeld(records: OpRecords): void {
+  const { length, bytes } = records;
+  if (Number.isInteger(length) && length >= 0 && length * RECORD_BYTES <= bytes.length) return;
+  throw new GmemError(
+    'ERR_GMEM_ARGUMENT',
+    `records: ${shown(length)} in ${bytes.length} bytes of memory, accepted: whole records of ${RECORD_BYTES} bytes that are still there`,
+  );
+}
+
 /** An integer from 0 to `most`. */
 export function checkWithin(what: string, value: unknown, most: number): void {
   if (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= most) return;
@@ -197,10 +210,11 @@ export function checkWithin(what: string, value: unknown, most: number): void {
 export function checkMemory(bytes: unknown, recordBytes: number, least: number): void {
   const own = bytes instanceof Uint8Array && bytes.buffer instanceof ArrayBuffer;
   const { length, byteOffset } = own ? bytes : { length: -1, byteOffset: 0 };
-  if (length >= least * recordBytes && length % recordBytes === 0 && byteOffset % 8 === 0) return;
+  const records = Math.max(1, least);
+  if (length >= records * recordBytes && length % recordBytes === 0 && byteOffset % 8 === 0) return;
   throw new GmemError(
     'ERR_GMEM_ARGUMENT',
-    `memory for records: accepted: a Uint8Array of an ArrayBuffer, at a multiple of 8, of ${least} times ${recordBytes} bytes or more`,
+    `memory for records: accepted: a Uint8Array of an ArrayBuffer, at a multiple of 8, of ${records} times ${recordBytes} bytes or more`,
   );
 }
 

@@ -1,8 +1,10 @@
 /**
  * An op stream in memory: records and, beside them, the annotations engines do not look at.
  */
+import { GmemError } from '../engine/error.js';
 import { NoteList } from './notes.js';
-import { OpRecords } from './records.js';
+import { shown } from './problems.js';
+import { checkWithin, MAX_RECORDS, OpRecords } from './records.js';
 import type { OpChunk, OpSource } from './source.js';
 
 export class OpStream implements OpSource {
@@ -11,7 +13,11 @@ export class OpStream implements OpSource {
   times: Float64Array | null = null;
   readonly notes = new NoteList();
 
+  /** @throws GmemError `ERR_GMEM_ARGUMENT` for what are no records. */
   constructor(records: OpRecords = new OpRecords()) {
+    if (!(records instanceof OpRecords)) {
+      throw new GmemError('ERR_GMEM_ARGUMENT', `records: ${shown(records)} is not accepted, accepted: OpRecords`);
+    }
     this.records = records;
   }
 
@@ -35,6 +41,7 @@ export class OpStream implements OpSource {
 
   setTime(i: number, microseconds: number): void {
     if (this.times === null || i >= this.times.length) {
+      checkWithin('op', i, MAX_RECORDS - 1);
       const grown = new Float64Array(Math.max(1024, 2 * (i + 1))).fill(Number.NaN);
       if (this.times !== null) grown.set(this.times);
       this.times = grown;

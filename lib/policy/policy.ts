@@ -43,31 +43,38 @@ export function resolvePolicy(input: PolicyInput): Policy {
       );
     }
   }
-  const base = presetPolicy(('base' in input ? input.base : undefined) ?? 'mainline-6.18').knobs;
-  if (typeof input.knobs !== 'object' || input.knobs === null) {
-    throw new GmemError(
-      'ERR_GMEM_POLICY',
-      `policy ${input.name}: knobs: accepted: an object of ${KNOB_NAMES.join(', ')}`,
-    );
+  const base = presetPolicy('base' in input && input.base !== undefined ? input.base : 'mainline-6.18').knobs;
+  const knobs = { ...base, ...checkKnobs(`policy ${input.name}`, input.knobs) };
+  return Object.freeze({ name: input.name, knobs: Object.freeze(knobs as Knobs) });
+}
+
+/**
+ * The knobs of an object, checked, and that none of `needed` is missing.
+ *
+ * @throws GmemError `ERR_GMEM_POLICY`, its message begins with `what`.
+ */
+export function checkKnobs(what: string, given: unknown, needed: readonly KnobName[] = []): Partial<Knobs> {
+  if (typeof given !== 'object' || given === null) {
+    throw new GmemError('ERR_GMEM_POLICY', `${what}: knobs: accepted: an object of ${KNOB_NAMES.join(', ')}`);
   }
-  const knobs: Record<string, unknown> = { ...base };
-  for (const [key, value] of Object.entries(input.knobs)) {
+  const knobs: Partial<Record<KnobName, unknown>> = { ...given };
+  for (const key of Object.keys(knobs)) {
     if (!KNOB_NAMES.includes(key as KnobName)) {
-      throw new GmemError(
-        'ERR_GMEM_POLICY',
-        `policy ${input.name}: unknown knob ${shown(key)}, accepted: ${KNOB_NAMES.join(', ')}`,
-      );
+      throw new GmemError('ERR_GMEM_POLICY', `${what}: unknown knob ${shown(key)}, accepted: ${KNOB_NAMES.join(', ')}`);
     }
-    const accepted: readonly unknown[] = KNOBS[key as KnobName];
-    if (!accepted.includes(value)) {
-      throw new GmemError(
-        'ERR_GMEM_POLICY',
-        `policy ${input.name}: ${key} cannot be ${shown(value)}, accepted: ${accepted.join(', ')}`,
-      );
-    }
-    knobs[key] = value;
+    checkKnob(what, key as KnobName, knobs[key as KnobName]);
   }
-  return Object.freeze({ name: input.name, knobs: Object.freeze(knobs as unknown as Knobs) });
+  for (const key of needed) checkKnob(what, key, knobs[key]);
+  return knobs as Partial<Knobs>;
+}
+
+function checkKnob(what: string, knob: KnobName, value: unknown): void {
+  const accepted: readonly unknown[] = KNOBS[knob];
+  if (accepted.includes(value)) return;
+  throw new GmemError(
+    'ERR_GMEM_POLICY',
+    `${what}: ${knob} cannot be ${shown(value)}, accepted: ${accepted.join(', ')}`,
+  );
 }
 
 function presetPolicy(name: unknown): Policy {

@@ -1,6 +1,7 @@
 /**
  * The presets: one design of the discussion each, as knobs; `origin` says who proposed it.
  */
+import { frozen } from '../spec/frozen.js';
 import type { Knobs } from '../spec/knobs.js';
 
 const COMMON: Knobs = {
@@ -62,7 +63,7 @@ const BY_ATTRIBUTES = {
   lock: 'invalidate-shared',
 } as const satisfies Partial<Knobs>;
 
-export const PRESETS = {
+export const PRESETS = frozen({
   'base-bitmap': preset('Bonzini, Nov 2024: a prepared bit a page, folio lock', {
     preparedness: 'bitmap',
     lock: 'folio',
@@ -139,7 +140,7 @@ export const PRESETS = {
     refs: 'frozen',
     metadata: 'structless',
   }),
-} as const satisfies Record<string, Preset>;
+} as const satisfies Record<string, Preset>);
 
 export type PresetName = keyof typeof PRESETS;
-export const PRESET_NAMES = Object.keys(PRESETS) as PresetName[];
+export const PRESET_NAMES = frozen(Object.keys(PRESETS) as readonly PresetName[]);

@@ -3,9 +3,10 @@
  * render.ts.
  */
 import { COMPARE_SCHEMA, type ResultsDocument } from '../compare/results.js';
+import { frozen } from '../spec/frozen.js';
 import type { TableOptions } from './table.js';
 
-export const REPORT_FORMATS = ['table', 'json', 'csv', 'html'] as const;
+export const REPORT_FORMATS = frozen(['table', 'json', 'csv', 'html'] as const);
 export type ReportFormat = (typeof REPORT_FORMATS)[number];
 
 const EXTENSIONS: Record<ReportFormat, string> = { table: 'txt', json: 'json', csv: 'csv', html: 'html' };

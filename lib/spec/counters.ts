@@ -4,7 +4,9 @@
  *
  * `docs/counters.md` is generated from this table.
  */
-export const COUNTERS = {
+import { frozen } from './frozen.js';
+
+export const COUNTERS = frozen({
   faults_4k: 'stage-2 leaves of 4K installed',
   faults_2m: 'stage-2 leaves of 2M installed',
   faults_1g: 'stage-2 leaves of 1G installed',
@@ -58,10 +60,10 @@ export const COUNTERS = {
   stranded_pages_end: 'free pages in 2M blocks that an unmovable page keeps broken, at the end',
   metadata_bytes_modelled_peak: 'modelled metadata of the pages held (struct page: 64 bytes each), peak',
   metadata_bytes_modelled_end: 'the same, at the end',
-} as const;
+} as const);
 
 export type CounterName = keyof typeof COUNTERS;
-export const COUNTER_NAMES = Object.keys(COUNTERS) as CounterName[];
+export const COUNTER_NAMES = frozen(Object.keys(COUNTERS) as readonly CounterName[]);
 
 /** Counter values by name, plus how often each errno was answered. */
 export type Counters = Record<CounterName, number> & { errors: Record<string, number> };

@@ -2,7 +2,9 @@
  * Every errno an engine may answer, by its Linux x86-64 number. Declared here once: the native header, the outcome
  * formatter and the error counters derive from this table.
  */
-export const ERRNOS = {
+import { frozen } from './frozen.js';
+
+export const ERRNOS = frozen({
   EPERM: 1,
   ENOENT: 2,
   EINTR: 4,
@@ -22,7 +24,7 @@ export const ERRNOS = {
   ENODATA: 61,
   EOPNOTSUPP: 95,
   EHWPOISON: 133,
-} as const;
+} as const);
 
 export type Errno = keyof typeof ERRNOS;
 

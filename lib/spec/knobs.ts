@@ -2,9 +2,10 @@
  * The policy knobs and their values. A policy is one value for each; the native enum numbers are the positions in these
  * lists. What each knob means is in docs/semantics.md.
  */
+import { frozen } from './frozen.js';
 import { MOST_BUSY_ATTEMPTS } from './rmp.js';
 
-export const KNOBS = {
+export const KNOBS = frozen({
   hugepages: ['off', '2M', '1G'],
   fallback: [false, true],
   source: ['buddy', 'pool'],
@@ -24,15 +25,15 @@ export const KNOBS = {
   lock: ['folio', 'invalidate-exclusive', 'invalidate-shared', 'pfn-only', 'dedicated', 'mmu-read', 'mainline'],
   metadata: ['struct-page', 'hvo', 'structless'],
   prepareErrno: ['EINVAL', 'EFAULT'],
-} as const;
+} as const);
 
 export type KnobName = keyof typeof KNOBS;
 export type KnobValue<K extends KnobName> = (typeof KNOBS)[K][number];
 export type Knobs = { readonly [K in KnobName]: KnobValue<K> };
-export const KNOB_NAMES = Object.keys(KNOBS) as KnobName[];
+export const KNOB_NAMES = frozen(Object.keys(KNOBS) as readonly KnobName[]);
 
 /** What the guest's hardware does with private memory; chosen per run, not by the policy. */
-export const ARCHES = ['none', 'snp', 'tdx', 'pkvm'] as const;
+export const ARCHES = frozen(['none', 'snp', 'tdx', 'pkvm'] as const);
 export type Arch = (typeof ARCHES)[number];
 
 /** Run-time switches of the `set` op: the values of each, or the most of one that takes a number from 0. */

@@ -20,12 +20,13 @@
  * answer is the kernel's errno. Identifiers are bounded by the format.
  */
 
+import { frozen } from './frozen.js';
 import { SWITCH_NAMES } from './knobs.js';
 import { MOST_BUSY_ATTEMPTS } from './rmp.js';
 
 export const RECORD_BYTES = 40;
 
-export const FLAG = {
+export const FLAG = frozen({
   /** Access writes. */
   write: 1,
   /** Access kind, or conversion target, is private. */
@@ -36,12 +37,12 @@ export const FLAG = {
   absent: 8,
   /** `pin` is a transient speculative reference. */
   speculative: 16,
-} as const;
+} as const);
 
 /** Bits of the `flags` key of `create` (KVM_CREATE_GUEST_MEMFD). */
-export const CREATE_FLAG = { mmap: 1, 'init-shared': 2 } as const;
+export const CREATE_FLAG = frozen({ mmap: 1, 'init-shared': 2 } as const);
 
-export const ID_LIMITS = {
+export const ID_LIMITS = frozen({
   /** ASID = vm + 1 must fit the 10-bit ASID field of an RMP entry. */
   vm: 1022,
   vcpu: 65535,
@@ -51,7 +52,7 @@ export const ID_LIMITS = {
   tries: 2 ** 32 - 1,
   order: 2 ** 32 - 1,
   attempts: MOST_BUSY_ATTEMPTS,
-} as const;
+} as const);
 
 export type IdName = keyof typeof ID_LIMITS;
 export type Field = 'vcpu' | 'vm' | 'gmem' | 'arg' | 'address' | 'size' | 'extra';
@@ -93,7 +94,7 @@ const READ_BYTE = { ...BYTE, default: 0, implicit: true } as const satisfies Key
 export const CONTENTS = ['unspecified', 'zero', 'preserve'] as const;
 
 /** Keys of every op, in the order they are written. Order of the ops = kind number. */
-export const OPS = {
+export const OPS = frozen({
   create: {
     gmem: GMEM,
     vm: VM,
@@ -179,13 +180,15 @@ export const OPS = {
     size: { type: 'quantity', field: 'size', default: 4096, implicit: true },
     write: WRITE,
   },
-} as const satisfies Record<string, Record<string, KeySpec>>;
+} as const satisfies Record<string, Record<string, KeySpec>>);
 
 export type OpName = keyof typeof OPS;
-export const OP_NAMES = Object.keys(OPS) as OpName[];
+export const OP_NAMES = frozen(Object.keys(OPS) as readonly OpName[]);
 
 /** Kind number of an op name. */
-export const OP_KIND = Object.fromEntries(OP_NAMES.map((name, kind) => [name, kind])) as Record<OpName, number>;
+export const OP_KIND = frozen(
+  Object.fromEntries(OP_NAMES.map((name, kind) => [name, kind])) as Readonly<Record<OpName, number>>,
+);
 
 /** Annotations any op may carry; engines do not interpret them. */
 export const ANNOTATIONS = {

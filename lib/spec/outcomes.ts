@@ -11,6 +11,7 @@
  * | 4      | u32    | -      | zero                                                                  |
  * | 8      | f64[4] | values | named by the op, `OUTCOME_VALUES`                                     |
  */
+import { frozen } from './frozen.js';
 import type { OpName } from './ops.js';
 
 export const OUTCOME_BYTES = 40;
@@ -40,7 +41,7 @@ export type OutcomeValue =
 const ACCESS = ['byte', 'mixed', 'done'] as const;
 
 /** Names of the values of each op's outcome. Ops that are not here have none. */
-export const OUTCOME_VALUES = {
+export const OUTCOME_VALUES = frozen({
   fallocate: ['done'],
   punch: ['freed', 'zeroed', 'split', 'offset'],
   fault: ['pfn', 'order', 'level'],
@@ -58,7 +59,7 @@ export const OUTCOME_VALUES = {
   split: ['split', 'offset'],
   merge: ['merged', 'offset'],
   touch: ['done'],
-} as const satisfies { readonly [K in OpName]?: readonly OutcomeValue[] };
+} as const satisfies { readonly [K in OpName]?: readonly OutcomeValue[] });
 
 /** Names of the values of an op's outcome, by position; empty for an op that has none. */
 export function outcomeValues(op: OpName): readonly OutcomeValue[] {

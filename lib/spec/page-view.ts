@@ -2,10 +2,12 @@
  * Page views: what an engine knows of one page of a gmem file, as `PAGE_VIEW_WORDS` u32 words a page. Both engines
  * fill them identically; `docs/api.md` documents them for users.
  */
+import { frozen } from './frozen.js';
+
 export const PAGE_VIEW_WORDS = 5;
 
 /** Word positions. */
-export const PAGE_VIEW = {
+export const PAGE_VIEW = frozen({
   /** pfn of the gmem page, `NO_PFN` when absent. */
   pfn: 0,
   /** pfn of the shared copy, `NO_PFN` when there is none. */
@@ -16,11 +18,11 @@ export const PAGE_VIEW = {
   rmpGfn: 3,
   /** ASID in the RMP entry of the gmem page, low 16 bits; bits 16-31 the gfn's bits 32-47. */
   rmpOwner: 4,
-} as const;
+} as const);
 
 export const NO_PFN = 0xffffffff;
 
-export const PAGE_BIT = {
+export const PAGE_BIT = frozen({
   present: 1 << 0,
   /** Marked by the policy's preparedness tracking (for `none`: zeroed). */
   prepared: 1 << 1,
@@ -42,7 +44,7 @@ export const PAGE_BIT = {
   rmp2m: 1 << 13,
   rmpValidated: 1 << 14,
   rmpImmutable: 1 << 15,
-} as const;
+} as const);
 
 export type PageFlag = keyof typeof PAGE_BIT;
 export const PAGE_FLAGS = Object.keys(PAGE_BIT) as PageFlag[];
@@ -75,7 +77,7 @@ export const PAGE_STATES = {
   unmapped: { none: LEAVES },
 } as const satisfies Readonly<Record<string, Partial<PageQuery>>>;
 export type PageState = keyof typeof PAGE_STATES;
-export const PAGE_STATE_NAMES = Object.keys(PAGE_STATES) as PageState[];
+export const PAGE_STATE_NAMES = frozen(Object.keys(PAGE_STATES) as readonly PageState[]);
 
 /** The query for pages that are in all of these states; without a state, for every page. */
 export function pageQuery(states: readonly PageState[]): PageQuery {

@@ -3,6 +3,7 @@
  *
  * Bytes appear in op streams and on the command line; inside the engines everything is counted in pages.
  */
+import { frozen } from './frozen.js';
 
 export const PAGE_SHIFT = 12;
 export const PAGE_BYTES = 4096;
@@ -11,7 +12,7 @@ export const PAGE_BYTES = 4096;
 export const ORDER_4K = 0;
 export const ORDER_2M = 9;
 export const ORDER_1G = 18;
-export const ORDERS = [ORDER_4K, ORDER_2M, ORDER_1G] as const;
+export const ORDERS = frozen([ORDER_4K, ORDER_2M, ORDER_1G] as const);
 export type Order = (typeof ORDERS)[number];
 
 export type Level = '4K' | '2M' | '1G';

@@ -6,42 +6,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import * as api from '../../lib/index.js';
 import { ENGINES, start, startBound } from './engines.js';
-
-const circular: Record<string, unknown> = {};
-circular.self = circular;
-
-const HOSTILE: readonly unknown[] = [
-  undefined,
-  null,
-  true,
-  0,
-  -1,
-  0.5,
-  -0,
-  Number.NaN,
-  Number.POSITIVE_INFINITY,
-  2 ** 53,
-  -(2 ** 60),
-  10n,
-  Symbol('s'),
-  '',
-  'off',
-  '-1',
-  '99999999999999GiB',
-  '0xzz',
-  '__proto__',
-  [],
-  [null],
-  {},
-  { __proto__: null },
-  JSON.parse('{"__proto__": 1, "constructor": 2}'),
-  circular,
-  () => 1,
-  new Date(),
-  new Map(),
-  new Uint8Array(3),
-  new Proxy({}, {}),
-];
+import { HOSTILE } from './hostile-values.js';
 
 /** Calls, and wants a value or a GmemError. */
 function survives(what: string, call: () => unknown): void {
@@ -213,6 +178,11 @@ test('records and outcomes', () => {
     survives('OutcomeRecords decode', () => outcomes.decode(value as never, 'touch'));
     survives('OutcomeRecords decode', () => outcomes.decode(0, value as never));
     survives('OpBuilder', () => new api.OpBuilder().push(value as never));
+    survives('OpBuilder', () => new api.OpBuilder(value as never).push({ op: 'close' }));
+    survives('OpStream', () => new api.OpStream(value as never).length);
+    survives('OpStream setTime', () => new api.OpStream().setTime(value as never, 1));
+    survives('PageView', () => [...new api.PageView(value as never, value as never)]);
+    survives('PageView', () => [...new api.PageView(0, value as never)]);
   }
   assert.deepEqual([records.length, records.opName(0), outcomes.decode(0, 'close')], [1, 'close', { ok: true }]);
   // Another thread could change a record between two looks at it.
