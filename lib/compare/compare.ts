@@ -11,7 +11,7 @@ import { readCounters } from '../engine/counters.js';
 import { openBackend } from '../engine/open.js';
 import { BLOCK_BYTES, type ENGINES, MAX_MEMORY_BYTES, resolveOptions, SIMULATORS } from '../engine/options.js';
 import type { OpSource } from '../ops/source.js';
-import { type Policy, type PolicyInput, resolvePolicy, unsupportedReason } from '../policy/policy.js';
+import { type Policy, type PolicyInput, resolvePolicies, resolvePolicy, unsupportedReason } from '../policy/policy.js';
 import { PRESET_NAMES } from '../policy/presets.js';
 import type { Arch } from '../spec/knobs.js';
 import { formatBytes } from '../spec/units.js';
@@ -94,7 +94,7 @@ const RESIDENT_LIMIT_BYTES = 4 * 2 ** 30;
 /**
  * Runs `input` under every policy.
  *
- * @throws GmemError `ERR_GMEM_POLICY` for a policy that does not exist; one that exists and cannot run is a refused row.
+ * @throws GmemError `ERR_GMEM_POLICY` for a policy that does not exist or is there twice; one that exists and cannot run is a refused row.
  */
 export function compare(input: CompareInput, options: CompareOptions = {}): Promise<ResultsDocument> {
   if (options.engine === 'kvm') {
@@ -102,7 +102,7 @@ export function compare(input: CompareInput, options: CompareOptions = {}): Prom
       `engine: kvm is one design, the running kernel's, accepted: ${SIMULATORS.join(', ')}; replay takes kvm`,
     );
   }
-  return runAll(COMPARE_SCHEMA, input, (options.policies ?? PRESET_NAMES).map(resolvePolicy), options, {});
+  return runAll(COMPARE_SCHEMA, input, resolvePolicies(options.policies ?? PRESET_NAMES), options, {});
 }
 
 /**

@@ -22,13 +22,15 @@ const POLICY_KEYS: readonly string[] = ['name', 'base', 'knobs'];
 /**
  * Resolves a policy.
  *
- * @throws GmemError `ERR_GMEM_POLICY` for an unknown preset, knob or value; the message lists what is accepted.
+ * @throws GmemError `ERR_GMEM_POLICY` for an unknown preset, knob or value, no name, or a preset's name on other knobs than the
+ *   preset's; the message lists what is accepted.
  */
 export function resolvePolicy(input: PolicyInput): Policy {
   if (typeof input === 'string') return presetPolicy(input);
   if (typeof input !== 'object' || input === null || typeof input.name !== 'string') {
     throw new GmemError('ERR_GMEM_POLICY', 'a policy is a preset name or an object with name and knobs');
   }
+  if (input.name === '') throw new GmemError('ERR_GMEM_POLICY', 'policy: name: "" is not accepted, accepted: a name');
   if (!isVisible(input.name)) {
     throw new GmemError(
       'ERR_GMEM_POLICY',
@@ -44,8 +46,35 @@ export function resolvePolicy(input: PolicyInput): Policy {
     }
   }
   const base = presetPolicy('base' in input && input.base !== undefined ? input.base : 'mainline-6.18').knobs;
-  const knobs = { ...base, ...checkKnobs(`policy ${input.name}`, input.knobs) };
-  return Object.freeze({ name: input.name, knobs: Object.freeze(knobs as Knobs) });
+  const knobs = { ...base, ...checkKnobs(`policy ${input.name}`, input.knobs) } as Knobs;
+  if (isPreset(input.name)) {
+    // What was resolved before comes back as it went.
+    const own: Knobs = PRESETS[input.name].knobs;
+    if (KNOB_NAMES.every((knob) => knobs[knob] === own[knob])) return presetPolicy(input.name);
+    throw new GmemError(
+      'ERR_GMEM_POLICY',
+      `policy ${input.name}: ${input.name} is the name of a preset of other knobs, accepted: another name`,
+    );
+  }
+  return Object.freeze({ name: input.name, knobs: Object.freeze(knobs) });
+}
+
+/**
+ * Resolves the policies of a comparison, whose rows are told apart by their names.
+ *
+ * @throws GmemError `ERR_GMEM_POLICY`, as `resolvePolicy`, and for two of one name.
+ */
+export function resolvePolicies(inputs: readonly PolicyInput[]): Policy[] {
+  const policies = inputs.map(resolvePolicy);
+  const taken = new Set<string>();
+  for (const { name } of policies) {
+    if (taken.has(name)) {
+      const accepted = isPreset(name) ? 'each preset once' : 'another name';
+      throw new GmemError('ERR_GMEM_POLICY', `there is a policy ${name} already, accepted: ${accepted}`);
+    }
+    taken.add(name);
+  }
+  return policies;
 }
 
 /**
@@ -77,11 +106,15 @@ function checkKnob(what: string, knob: KnobName, value: unknown): void {
   );
 }
 
+function isPreset(name: unknown): name is PresetName {
+  return typeof name === 'string' && Object.hasOwn(PRESETS, name);
+}
+
 function presetPolicy(name: unknown): Policy {
-  if (typeof name !== 'string' || !Object.hasOwn(PRESETS, name)) {
+  if (!isPreset(name)) {
     throw new GmemError('ERR_GMEM_POLICY', `unknown policy ${shown(name)}, accepted: ${PRESET_NAMES.join(', ')}`);
   }
-  return Object.freeze({ name, knobs: PRESETS[name as PresetName].knobs });
+  return Object.freeze({ name, knobs: PRESETS[name].knobs });
 }
 
 export { unsupportedReason } from './supported.js';
