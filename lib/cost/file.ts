@@ -7,12 +7,19 @@
  * (`gmem calibrate`, `"schema": "gmem.calibration/1"`) is a cost file too.
  */
 import { readFile } from 'node:fs/promises';
-import { LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { CALIBRATION_SCHEMA, type Calibration, calibrationSchema, machineLine } from '../calibrate/document.js';
-import { GmemError } from '../engine/error.js';
+import { acceptedBy, explain, valueAt } from '../document/explain.js';
+import { type DocumentProblem, parseJson, refuseDocument, repeatedKeys } from '../document/json.js';
+import type { KeyPath } from '../document/path.js';
+import { inputError, shown } from '../ops/problems.js';
+import { didYouMean } from '../ops/suggest.js';
+import { reasonOf } from '../trace/source.js';
 import { COST_EVENT_NAMES, type CostEvent } from './events.js';
 import { type CostEntry, type CostTable, withCosts } from './table.js';
+
+const FILE_KEYS = ['name', 'source', 'cycles'];
+const OWN_KEYS = ['cycles', 'source'];
 
 type Replaced = Partial<Record<CostEvent, Omit<CostEntry, 'event'>>>;
 
@@ -36,43 +43,24 @@ export async function readCostFile(path: string): Promise<CostTable> {
   try {
     text = await readFile(path, 'utf8');
   } catch (cause) {
-    const message = `${path}: cannot be read: ${(cause as Error).message}`;
-    throw new GmemError('ERR_GMEM_INPUT', message, { problems: [message], cause });
+    throw inputError(path, `cannot be read: ${reasonOf(cause)}`, cause);
   }
   return parseCostFile(text, path);
 }
 
-/** The table a cost file's text describes; `path` names it in messages. */
+/** The table a cost file's text describes; `path` names it in messages. @throws as readCostFile. */
 export function parseCostFile(text: string, path: string): CostTable {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, schema: 'json', uniqueKeys: true });
-  const at = (offset: number): string => {
-    const { line, col } = lines.linePos(offset);
-    return `${path}:${line}:${col}`;
-  };
-  if (document.errors.length > 0) {
-    fail(
-      path,
-      document.errors.map((error) => `${at(error.pos[0])}: ${error.message.split('\n')[0]}`),
-    );
-  }
-  const content: unknown = document.toJS();
-  const checked = <T>(accepted: z.ZodType<T>, say: typeof explain): T => {
+  const content = parseJson(text, path, 'a cost file, or what gmem calibrate writes');
+  const checked = <T>(accepted: z.ZodType<T>, explained: typeof problemsOf): T => {
     const parsed = accepted.safeParse(content);
-    if (parsed.success) return parsed.data;
-    return fail(
-      path,
-      parsed.error.issues.map((issue) => {
-        const keys = 'keys' in issue && Array.isArray(issue.keys) ? issue.keys : [];
-        const full = [...issue.path, ...keys.slice(0, 1)];
-        return `${at(offsetOf(document, full))}: ${full.join('.') || 'file'}: ${say(issue, full)}`;
-      }),
-    );
+    const found = parsed.success ? [] : parsed.error.issues.flatMap((issue) => explained(issue, content));
+    refuseDocument(text, path, [...repeatedKeys(text), ...found], 'file');
+    return parsed.data as T;
   };
   const kind = (content as { schema?: unknown } | null | undefined)?.schema;
   // A file that names a schema means to be of it; one that names another is told so.
-  if (kind !== undefined) return ofCalibration(checked(calibrationSchema, explainCalibration));
-  const { name, source: common, cycles: numbers } = checked(schema, explain);
+  if (kind !== undefined) return ofCalibration(checked(calibrationSchema, calibrationProblemsOf));
+  const { name, source: common, cycles: numbers } = checked(schema, problemsOf);
   const replaced: Replaced = {};
   for (const [event, value] of Object.entries(numbers)) {
     const own = typeof value === 'number' ? { cycles: value } : value;
@@ -89,33 +77,45 @@ function ofCalibration(calibration: Calibration): CostTable {
   return withCosts('calibration', replaced, { kind: 'calibration', date: calibration.date, machine });
 }
 
-function explainCalibration(issue: z.core.$ZodIssue, path: readonly PropertyKey[]): string {
-  if (path[0] === 'schema')
-    return `accepted: ${JSON.stringify(CALIBRATION_SCHEMA)}, or no schema for a plain cost file`;
-  if (issue.code === 'unrecognized_keys' || issue.code === 'invalid_key') return `unknown key of ${CALIBRATION_SCHEMA}`;
-  return issue.message;
-}
-
-function explain(issue: z.core.$ZodIssue, path: readonly PropertyKey[]): string {
-  if (issue.code === 'unrecognized_keys' || issue.code === 'invalid_key') {
-    const accepted =
-      path.length > 2 ? 'cycles, source' : path[0] === 'cycles' ? COST_EVENT_NAMES.join(', ') : 'name, source, cycles';
-    return `unknown key, accepted: ${accepted}`;
+function calibrationProblemsOf(issue: z.core.$ZodIssue, content: unknown): DocumentProblem[] {
+  if (issue.path[0] === 'schema') {
+    const message = `accepted: ${JSON.stringify(CALIBRATION_SCHEMA)}, or no schema for a plain cost file`;
+    return [{ path: issue.path, message }];
   }
-  if (path[0] === 'cycles' && path.length > 1) return 'must be a number of cycles, 0 or more, or {cycles, source}';
-  return issue.message;
+  const keys = unknownKeys(issue);
+  if (keys.length > 0)
+    return keys.map((path) => ({ path, ofKey: true, message: `unknown key of ${CALIBRATION_SCHEMA}` }));
+  return [{ path: issue.path, message: explain(issue, content) }];
 }
 
-/** Where in the text the value (or, for an unknown key, its object) stands. */
-function offsetOf(document: ReturnType<typeof parseDocument>, path: readonly PropertyKey[]): number {
-  for (let length = path.length; length >= 0; length -= 1) {
-    const node = length === 0 ? document.contents : document.getIn(path.slice(0, length), true);
-    const range = (node as { range?: [number, number, number] } | null | undefined)?.range;
-    if (range) return range[0];
+function problemsOf(issue: z.core.$ZodIssue, content: unknown): DocumentProblem[] {
+  const { path } = issue;
+  const unknown = unknownKeys(issue);
+  if (unknown.length > 0) {
+    return unknown.map((full) => {
+      const accepted = full.length > 2 ? OWN_KEYS : full.length > 1 ? COST_EVENT_NAMES : FILE_KEYS;
+      const key = String(full.at(-1));
+      const misplaced = full.length === 1 && (COST_EVENT_NAMES as readonly string[]).includes(key);
+      const hint = misplaced ? ' here: events are keys of cycles' : didYouMean(key, accepted);
+      return { path: full, ofKey: true, message: `unknown key${hint}, accepted: ${accepted.join(', ')}` };
+    });
   }
-  return 0;
+  const value = valueAt(content, path);
+  const got = value === undefined ? 'missing' : `got ${shown(value)}`;
+  const accepted =
+    path.length === 0
+      ? `an object with ${FILE_KEYS.join(', ')}`
+      : path[0] !== 'cycles'
+        ? acceptedBy(issue)
+        : path.length > 1
+          ? 'a number of cycles, 0 or more, or {cycles, source}'
+          : `an object of events and their cycles: ${COST_EVENT_NAMES.join(', ')}`;
+  return [{ path, message: `${got}, accepted: ${accepted}` }];
 }
 
-function fail(path: string, problems: string[]): never {
-  throw new GmemError('ERR_GMEM_INPUT', `${path}: ${problems.length} problem(s) in the cost file`, { problems });
+/** Paths of the keys that an issue says are not known; those of a value that may be a number or an object, too. */
+function unknownKeys(issue: z.core.$ZodIssue): KeyPath[] {
+  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => [...issue.path, key]);
+  if (issue.code === 'invalid_key') return [issue.path];
+  return [];
 }

@@ -3,13 +3,13 @@
  */
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { LineCounter, parseDocument } from 'yaml';
 import { CALIBRATION_SCHEMA } from '../calibrate/document.js';
 import { COMPARE_SCHEMA, type ResultsDocument, rowName } from '../compare/results.js';
+import { parseJson, refuseDocument } from '../document/json.js';
 import { GmemError } from '../engine/error.js';
 import { reasonOf } from '../trace/source.js';
 import { differences } from './apart.js';
-import { documentProblems, pathText } from './schema.js';
+import { documentProblems } from './schema.js';
 
 /** A document and the file it is of. */
 interface Read {
@@ -38,10 +38,14 @@ export async function readFolder(folder: string): Promise<Folder> {
   for (const name of await jsonFiles(folder)) {
     const file = path.join(folder, name);
     try {
-      const value: unknown = await readJson(file);
+      const text = await readText(file);
+      const value = parseJson(text, file, 'a results document');
       if ((value as { schema?: unknown } | null)?.schema === CALIBRATION_SCHEMA) {
         skipped.push(`${file}: a calibration, for --cost of a run`);
-      } else read.push({ file, document: checked(file, value) });
+      } else {
+        refuseDocument(text, file, documentProblems(value), 'document');
+        read.push({ file, document: value as ResultsDocument });
+      }
     } catch (error) {
       if (!(error instanceof GmemError)) throw error;
       problems.push(...error.problems);
@@ -68,28 +72,12 @@ async function jsonFiles(folder: string): Promise<string[]> {
   }
 }
 
-async function readJson(file: string): Promise<unknown> {
-  let content: string;
+async function readText(file: string): Promise<string> {
   try {
-    content = await readFile(file, 'utf8');
+    return await readFile(file, 'utf8');
   } catch (error) {
     throw refusal([`${file}: cannot be read: ${reasonOf(error)}`]);
   }
-  try {
-    return JSON.parse(content);
-  } catch {
-    // JSON.parse does not say where.
-    const lines = new LineCounter();
-    const [error] = parseDocument(content, { lineCounter: lines, schema: 'json' }).errors;
-    const { line, col } = lines.linePos(error?.pos[0] ?? 0);
-    throw refusal([`${file}:${line}:${col}: not JSON, accepted: a results document`]);
-  }
-}
-
-function checked(file: string, value: unknown): ResultsDocument {
-  const found = documentProblems(value);
-  if (found.length === 0) return value as ResultsDocument;
-  throw refusal(found.map((problem) => `${file}: ${pathText(problem.path)}: ${problem.message}`));
 }
 
 /** Rows of all documents in one, that of the first file with the rows of the others behind its own. */

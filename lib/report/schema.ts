@@ -7,8 +7,10 @@ import { MAP_CELLS } from '../compare/memory-map.js';
 import { COMPARE_SCHEMA, REPLAY_SCHEMA, TIMELINE_COLUMNS } from '../compare/results.js';
 import { COST_EVENT_NAMES, type CostEvent } from '../cost/events.js';
 import { COST_BASES } from '../cost/table.js';
+import { explain } from '../document/explain.js';
+import type { DocumentProblem } from '../document/json.js';
+import { type KeyPath, writtenPath } from '../document/path.js';
 import { ENGINES } from '../engine/options.js';
-import { shown } from '../ops/problems.js';
 import { COUNTER_NAMES } from '../spec/counters.js';
 import { ARCHES, KNOB_NAMES, KNOBS } from '../spec/knobs.js';
 
@@ -46,7 +48,12 @@ const fileMap = z.looseObject({
   size_bytes: count,
   cell_bytes: z.number().positive(),
   blocks_per_cell: z.number().positive(),
-  cells: z.string().regex(new RegExp(`^[${Object.keys(MAP_CELLS).join('')}]*$`), 'a cell that is not on the map'),
+  cells: z
+    .string()
+    .regex(
+      new RegExp(`^[${Object.keys(MAP_CELLS).join('')}]*$`),
+      `cells of the map: ${Object.keys(MAP_CELLS).join('')}`,
+    ),
 });
 
 const row = { policy: text, setting: text.optional(), engine };
@@ -95,13 +102,6 @@ const documentSchema = z.looseObject({
   host: z.looseObject({ node: text, cpu: text, cpus: count, memory_bytes: count, kernel: text }),
 });
 
-/** One thing that is wrong with a document. */
-export interface DocumentProblem {
-  /** Keys and positions from the outside in; empty: the document itself. */
-  readonly path: readonly (string | number)[];
-  readonly message: string;
-}
-
 /** What is wrong with a value as a results document; nothing: it is one. */
 export function documentProblems(value: unknown): DocumentProblem[] {
   const kind = schemaKey.safeParse(value);
@@ -117,17 +117,10 @@ export function documentProblems(value: unknown): DocumentProblem[] {
 }
 
 function problemsOf(error: z.ZodError, value: unknown, outer: readonly (string | number)[] = []): DocumentProblem[] {
-  return error.issues.map((issue) => {
-    const path = issue.path as (string | number)[];
-    let found = value;
-    for (const key of path) found = (found as Record<string | number, unknown> | null | undefined)?.[key];
-    const message = found === undefined ? `missing (${issue.message})` : `got ${shown(found)} (${issue.message})`;
-    return { path: [...outer, ...path], message };
-  });
+  return error.issues.map((issue) => ({ path: [...outer, ...issue.path], message: explain(issue, value) }));
 }
 
 /** `results[0].counters.faults_4k` */
-export function pathText(path: readonly (string | number)[]): string {
-  const text = path.map((key) => (typeof key === 'number' ? `[${key}]` : `.${key}`)).join('');
-  return text === '' ? 'document' : text.replace(/^\./, '');
+export function pathText(path: KeyPath): string {
+  return writtenPath(path) || 'document';
 }

@@ -2,6 +2,7 @@
  * What zod found wrong, in the project's words: what is wrong, what is accepted, and what was probably meant.
  */
 import { z } from 'zod';
+import { valueAt } from '../document/explain.js';
 import { shown } from '../ops/problems.js';
 import { didYouMean } from '../ops/suggest.js';
 import type { KeyPath } from './places.js';
@@ -60,12 +61,6 @@ export function problemsOf(issue: Issue, schema: z.ZodType, root: unknown): Prob
     return [{ path: issue.path, message: `has too many entries, accepted: at most ${issue.maximum}` }];
   }
   return [{ path: issue.path, message: issue.message }];
-}
-
-function valueAt(root: unknown, path: KeyPath): unknown {
-  let value = root;
-  for (const part of path) value = (value as Record<PropertyKey, unknown> | null | undefined)?.[part];
-  return value;
 }
 
 /** What may stand behind a path: keys of a mapping, positions in a list. Empty where nothing may. */

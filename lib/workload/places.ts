@@ -1,19 +1,10 @@
 /**
- * Where in a YAML file a key stands, and how a path to it is written.
+ * Where in a YAML file a key stands.
  */
 import { type Document, isMap, isNode, isScalar, isSeq, LineCounter, type Pair } from 'yaml';
+import type { KeyPath } from '../document/path.js';
 
-export type KeyPath = readonly PropertyKey[];
-
-/** `phases[2].size`; empty for the whole document. */
-export function writtenPath(path: KeyPath): string {
-  let written = '';
-  for (const part of path) {
-    if (typeof part === 'number') written += `[${part}]`;
-    else written += `${written === '' ? '' : '.'}${String(part)}`;
-  }
-  return written;
-}
+export { type KeyPath, writtenPath } from '../document/path.js';
 
 export class Places {
   readonly lines = new LineCounter();

@@ -7,6 +7,7 @@ import type { OpSource } from '../ops/source.js';
 import type { PolicyInput } from '../policy/policy.js';
 import type { Arch } from '../spec/knobs.js';
 import type { Setting } from '../trace/setting.js';
+import { reasonOf } from '../trace/source.js';
 import type { Problem } from './issues.js';
 import { ScenarioOps } from './ops.js';
 import { parseScenario } from './parse.js';
@@ -40,7 +41,7 @@ export async function openScenario(path: string, options: ScenarioOptions = {}):
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
-    throw inputError(path, `cannot be read: ${(error as Error).message}`, error);
+    throw inputError(path, `cannot be read: ${reasonOf(error)}`, error);
   }
   return scenarioFrom(text, path, options);
 }

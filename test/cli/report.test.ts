@@ -74,14 +74,14 @@ test('every wrong key of every file, at once', (t) => {
   const { code, stdout, stderr } = gmem(['report', 'results'], folder);
   assert.deepEqual([code, stdout], [2, '']);
   const expected = [
-    /^results\/a\.json: schema: got "gmem\.compare\/2" \(.*gmem\.compare\/1.*gmem\.replay\/1/,
-    /^results\/b\.json: document: got \[1\]/,
-    /^results\/c\.json:2:\d+: not JSON, accepted: a results document$/,
-    /^results\/mainline-6\.18\.json: results\[0\]\.knobs\.source: got "sky"/,
-    /^results\/mainline-6\.18\.json: results\[0\]\.counters\.psmash: missing/,
-    /^results\/mainline-6\.18\.json: results\[0\]\.memory_map\[0\]\.cells: got "<b>"/,
-    /^results\/rfc-thp\.json: host: missing/,
-    /^results\/thp-keep\.json: results: got \{\}/,
+    /^results\/a\.json:1:11: schema: got "gmem\.compare\/2", did you mean "gmem\.compare\/1"\?, accepted: gmem\.compare\/1, gmem\.replay\/1$/,
+    /^results\/b\.json:1:1: document: got \[1\], accepted: an object$/,
+    /^results\/c\.json:2:13: not JSON: unexpected "}", accepted: a results document$/,
+    /^results\/mainline-6\.18\.json:\d+:\d+: results\[0\]\.knobs\.source: got "sky", accepted: buddy, pool$/,
+    /^results\/mainline-6\.18\.json:\d+:\d+: results\[0\]\.counters\.psmash: missing, accepted: a number$/,
+    /^results\/mainline-6\.18\.json:\d+:\d+: results\[0\]\.memory_map\[0\]\.cells: got "<b>", accepted: cells of the map/,
+    /^results\/rfc-thp\.json:1:1: host: missing, accepted: an object$/,
+    /^results\/thp-keep\.json:\d+:\d+: results: got \{\}, accepted: a list$/,
   ];
   const lines = stderr.trimEnd().split('\n');
   assert.equal(lines.length, expected.length, stderr);

@@ -2,12 +2,13 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { COST_EVENT_NAMES } from '../../lib/cost/events.js';
-import { parseCostFile } from '../../lib/cost/file.js';
+import { parseCostFile, readCostFile } from '../../lib/cost/file.js';
 import { model } from '../../lib/cost/model.js';
 import { DEFAULT_COST_TABLE } from '../../lib/cost/table.js';
 import { GmemError } from '../../lib/engine/error.js';
 import { PRESETS } from '../../lib/policy/presets.js';
 import { COUNTER_NAMES, type Counters } from '../../lib/spec/counters.js';
+import { openScenario } from '../../lib/workload/scenario.js';
 
 function counters(values: Partial<Counters>): Counters {
   const zero = Object.fromEntries(COUNTER_NAMES.map((name) => [name, 0]));
@@ -75,17 +76,30 @@ test('the cost file shown in docs/compare.md is one', () => {
 });
 
 const BAD: readonly [string, string, RegExp[]][] = [
-  ['not JSON', '{"cycles": {"psmash": 1,,}}', [/^c\.json:1:\d+: /]],
-  ['no cycles', '{}', [/^c\.json:1:1: cycles: /]],
-  ['a list', '[]', [/^c\.json:1:1: /]],
+  ['not JSON', '{"cycles": {"psmash": 1,,}}', [/^c\.json:1:25: not JSON: unexpected ",", accepted: a cost file/]],
+  [
+    'cut short',
+    '{',
+    [/^c\.json:1:2: not JSON: it ends too early, accepted: a cost file, or what gmem calibrate writes$/],
+  ],
+  ['no cycles', '{}', [/^c\.json:1:1: cycles: missing, accepted: an object of events and their cycles: fault_4k, /]],
+  ['a list', '[]', [/^c\.json:1:1: file: got \[\], accepted: an object with name, source, cycles$/]],
+  ['no text', '{"name": 5, "cycles": {}}', [/^c\.json:1:10: name: got 5, accepted: text$/]],
+  [
+    'an event where a key of the file should be',
+    '{"fault_4k": "x"}',
+    [/^c\.json:1:2: fault_4k: unknown key here: events are keys of cycles, accepted: name, source, cycles$/],
+  ],
+  ['a key twice', '{"cycles": {}, "cycles": {}}', [/^c\.json:1:16: cycles: given twice, accepted: each key once$/]],
+  ['an alias', '{"cycles": *x}', [/^c\.json:1:12: not JSON: unexpected "\*"/]],
   [
     'everything at once',
     '{\n  "nane": "x",\n  "cycles": {\n    "psmsh": 1,\n    "exit": -2,\n    "convert": "many"\n  }\n}',
     [
-      /^c\.json:\d+:\d+: nane: unknown key/,
-      /psmsh: .*(unknown|accepted)/,
-      /^c\.json:5:13: cycles\.exit: /,
-      /^c\.json:6:16: cycles\.convert: /,
+      /^c\.json:2:3: nane: unknown key, did you mean "name"\?, accepted: name, source, cycles$/,
+      /^c\.json:4:5: cycles\.psmsh: unknown key, did you mean "psmash"\?, accepted: fault_4k, /,
+      /^c\.json:5:13: cycles\.exit: got -2, accepted: a number of cycles, 0 or more, or \{cycles, source\}$/,
+      /^c\.json:6:16: cycles\.convert: got "many", accepted: a number/,
     ],
   ],
 ];
@@ -97,6 +111,8 @@ for (const [name, text, wanted] of BAD) {
       (error: unknown) => {
         assert.ok(error instanceof GmemError);
         assert.equal(error.code, 'ERR_GMEM_INPUT');
+        assert.equal(error.message, error.problems.join('\n'));
+        assert.doesNotMatch(error.message, /Invalid input|expected \w|YAML|map/);
         for (const pattern of wanted) {
           assert.ok(
             error.problems.some((line) => pattern.test(line)),
@@ -108,3 +124,14 @@ for (const [name, text, wanted] of BAD) {
     );
   });
 }
+
+test('a file that cannot be read is said as everywhere', async () => {
+  await assert.rejects(readCostFile('/nonexistent/c.json'), {
+    code: 'ERR_GMEM_INPUT',
+    message: '/nonexistent/c.json: cannot be read: no such file or directory',
+  });
+  await assert.rejects(openScenario('/nonexistent/s.yaml'), {
+    code: 'ERR_GMEM_INPUT',
+    message: '/nonexistent/s.yaml: cannot be read: no such file or directory',
+  });
+});
