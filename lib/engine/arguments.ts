@@ -85,7 +85,16 @@ export function orDefault(value: unknown, without: unknown): unknown {
   return value === undefined ? without : value;
 }
 
+/** What things of the language are called. */
+const WORDS: ReadonlyMap<unknown, string> = new Map<unknown, string>([
+  [Array, 'a list'],
+  [Function, 'a function'],
+  [AbortSignal, 'an AbortSignal'],
+]);
+
 export function toInstance<T>(what: string, value: unknown, type: abstract new (...args: never[]) => T): T {
-  if (!(value instanceof type)) throw argumentError(`${what}: ${shown(value)} is not accepted, accepted: ${type.name}`);
+  if (!(value instanceof type)) {
+    throw argumentError(`${what}: ${shown(value)} is not accepted, accepted: ${WORDS.get(type) ?? type.name}`);
+  }
   return value;
 }

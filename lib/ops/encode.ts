@@ -282,9 +282,11 @@ function decodeValue(spec: KeySpec, fields: RecordFields): unknown {
 function acceptedBy(spec: KeySpec, fields: RecordFields): string {
   switch (spec.type) {
     case 'id':
+      if (spec.of === 'order')
+        return `0 (4K), 9 (2M), 18 (1G); others up to ${ID_LIMITS.order} are ops that answer EINVAL`;
       return `an integer from 0 to ${ID_LIMITS[spec.of]}`;
     case 'quantity':
-      return 'a safe integer or a "0x…" string';
+      return 'an integer of at most 2^53 - 1 (0x1fffffffffffff) either way, or a "0x…" string of one';
     case 'boolean':
       return 'true, false';
     case 'choice':
@@ -337,7 +339,8 @@ function has(given: Record<string, unknown>, key: string): boolean {
 
 function got(value: unknown): string {
   const unsafe = typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value);
-  return `got ${shown(value)}${unsafe ? ', not a safe integer' : ''}`;
+  // The digits that were written are gone: what it was rounded to is not said to have been there.
+  return unsafe ? `got an integer beyond 2^53 - 1, about ${value.toExponential(3)}` : `got ${shown(value)}`;
 }
 
 function separator(hint: string): string {

@@ -87,7 +87,7 @@ export function isVisible(text: string): boolean {
 
 /** A value from a file, as JSON and fit for one line. */
 export function shown(value: unknown): string {
-  if (typeof value === 'bigint') return `${value}`;
+  if (typeof value === 'bigint') return `${value}n`;
   if (typeof value === 'number') return String(value);
   let text: string | undefined;
   try {
