@@ -15,7 +15,7 @@ export function override(root: unknown, setting: string): { name: string } | { m
   const path = setting
     .slice(0, Math.max(0, equals))
     .trim()
-    .replace(/\[(\d+)\]/g, '.$1')
+    .replace(/\[([^\]]*)\]/g, '.$1')
     .split('.')
     .map((part) => (/^\d+$/.test(part) ? Number(part) : part));
   if (equals < 0 || path.includes('')) {

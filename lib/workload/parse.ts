@@ -47,7 +47,10 @@ export function parseScenario(text: string, file: string, settings: readonly Set
   const asYaml = (error: YAMLError): Placed => ({
     ...places.at(error.pos[0]),
     key: 'YAML',
-    message: (error.message.split('\n')[0] as string).replace(/ at line \d+, column \d+:?$/, ''),
+    message:
+      error.code === 'MULTIPLE_DOCS'
+        ? 'a second document begins here, accepted: one document a file'
+        : (error.message.split('\n')[0] as string).replace(/ at line \d+, column \d+:?$/, ''),
   });
   const placed = (problem: Problem): Placed | Outside => {
     const path = problem.key === undefined ? problem.path : [...problem.path, problem.key];
@@ -66,6 +69,16 @@ export function parseScenario(text: string, file: string, settings: readonly Set
   // With a key given twice it is still clear what the rest says.
   if (errors.some(({ code }) => code !== 'DUPLICATE_KEY')) refuse(file, errors.map(asYaml), SYNTAX_LISTED);
 
+  refuse(
+    file,
+    guarded(syntax, () => places.unknownAliases()).map(({ name, ...place }) => {
+      return {
+        ...place,
+        key: 'YAML',
+        message: `no anchor &${name} above *${name}, accepted: an alias of one above it`,
+      };
+    }),
+  );
   let value: unknown = guarded(syntax, () => document.toJS({ maxAliasCount: 100 }));
   const problems: Problem[] = [];
   const outside: Outside[] = [];

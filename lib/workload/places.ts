@@ -1,7 +1,7 @@
 /**
  * Where in a YAML file a key stands.
  */
-import { type Document, isMap, isNode, isScalar, isSeq, LineCounter, type Pair } from 'yaml';
+import { type Document, isAlias, isMap, isNode, isScalar, isSeq, LineCounter, type Pair, visit } from 'yaml';
 import type { KeyPath } from '../document/path.js';
 
 export { type KeyPath, writtenPath } from '../document/path.js';
@@ -23,6 +23,21 @@ export class Places {
   ofKey(path: KeyPath, key: string): { line: number; column: number } {
     const node = pairOf(this.#node(path), key)?.key;
     return isNode(node) && node.range ? this.at(node.range[0]) : this.ofValue(path);
+  }
+
+  /** Aliases of anchors that are not there, or only further down. */
+  unknownAliases(): { name: string; line: number; column: number }[] {
+    const found: { name: string; line: number; column: number }[] = [];
+    const anchors = new Set<string>();
+    if (this.document === undefined) return found;
+    visit(this.document, {
+      Node: (_, node) => {
+        if (isAlias(node)) {
+          if (!anchors.has(node.source)) found.push({ name: node.source, ...this.at(node.range?.[0] ?? 0) });
+        } else if (node.anchor !== undefined) anchors.add(node.anchor);
+      },
+    });
+    return found;
   }
 
   at(offset: number): { line: number; column: number } {

@@ -132,7 +132,18 @@ test('of the file as a whole', () => {
     [`schema: gmem.scenario/1\na: &a [*a]\n`, /^x\.yaml:2:\d+: a: is nested too deeply$/],
     [`schema: gmem.scenario/1\na: ${'['.repeat(100_000)}\n`, /^x\.yaml:\d+:\d+: YAML: /],
     [`schema: gmem.scenario/1\na: ${'['.repeat(100)}${']'.repeat(100)}\n`, /^x\.yaml:2:\d+: a: is nested too deeply$/],
-    ['schema: gmem.scenario/1\na: *b\n', /^x\.yaml:1:1: YAML: Unresolved alias/],
+    [
+      'schema: gmem.scenario/1\na: *b\n',
+      /^x\.yaml:2:4: YAML: no anchor &b above \*b, accepted: an alias of one above it$/,
+    ],
+    [
+      'schema: gmem.scenario/1\nname: &a x\nmachine: {memory: *b}\n',
+      /^x\.yaml:3:19: YAML: no anchor &b above \*b, accepted: an alias of one above it$/,
+    ],
+    [
+      'schema: gmem.scenario/1\nname: x\n---\nname: y\n',
+      /^x\.yaml:\d:1: YAML: a second document begins here, accepted: one document a file$/,
+    ],
     ['', /^x\.yaml:1:1: scenario: got null, accepted: a mapping of keys$/],
   ];
   for (const [text, problem] of cases) {
@@ -200,6 +211,7 @@ test('settings replace and add keys, and a wrong one is said with the setting', 
     says('phases[3].times=1'),
     /^setting phases\[3\]\.times: there is no such place in the scenario, accepted in phases: \[0\]$/,
   );
+  assert.match(says('phases[-1].times=1'), /there is no such place in the scenario, accepted in phases: \[0\]$/);
   assert.match(says('machin.memory=1GiB'), /^setting machin\.memory: .*, accepted in the scenario: schema, .*machine/);
   assert.match(says('machine.memory.x=1'), /there is no such place/);
   assert.match(says('times'), /^setting times: got "times", accepted: key\.path=value/);
