@@ -78,7 +78,11 @@ function buildAddon(): void {
   throw new GmemError('ERR_GMEM_ADDON', `the native engine could not be built: ${why}\n${INSTEAD}`);
 }
 
+/** In one line; where no file is found, which were looked for. */
 function firstLine(cause: unknown): string {
   const message = cause instanceof Error ? cause.message : String(cause);
+  const { tries } = Object(cause) as { tries?: readonly string[] };
+  if (tries !== undefined) return `there is no file ${tries.join(', ')}`;
+  if (cause instanceof SyntaxError) return 'it is no addon binary, accepted: a .node file';
   return message.split('\n', 1)[0] as string;
 }

@@ -22,9 +22,7 @@ export function checkKeys(what: string, value: unknown, accepted: readonly strin
   for (const key of Object.keys(value)) {
     if (!accepted.includes(key)) {
       const hint = didYouMean(key, accepted);
-      throw argumentError(
-        `${what}: unknown key ${shown(key)}${hint}${hint === '' ? ',' : ''} accepted: ${accepted.join(', ')}`,
-      );
+      throw argumentError(`${what}: unknown key ${shown(key)}${hint}, accepted: ${accepted.join(', ')}`);
     }
   }
   return value as Record<string, unknown>;
@@ -57,9 +55,7 @@ export function toBoolean(what: string, value: unknown): boolean {
 export function toChoice<T extends string>(what: string, value: unknown, accepted: readonly T[]): T {
   if (!accepted.includes(value as T)) {
     const hint = typeof value === 'string' ? didYouMean(value, accepted) : '';
-    throw argumentError(
-      `${what}: ${shown(value)} is not accepted${hint}${hint === '' ? ',' : ''} accepted: ${accepted.join(', ')}`,
-    );
+    throw argumentError(`${what}: ${shown(value)} is not accepted${hint}, accepted: ${accepted.join(', ')}`);
   }
   return value as T;
 }

@@ -19,7 +19,7 @@ import type { Notes } from './notes.js';
 import { shown } from './problems.js';
 import { blankFields, type RecordFields } from './records.js';
 import type { OpStream } from './stream.js';
-import { didYouMean } from './suggest.js';
+import { didYouMean, nearest } from './suggest.js';
 
 /** One thing wrong with an op: at a key, at the value of a key, or with the op as a whole (a missing key). */
 export interface OpProblem {
@@ -73,7 +73,7 @@ export function encodeOp(op: object, problems: OpProblem[]): RecordFields | unde
     problems.push({
       key: 'op',
       at: 'value',
-      message: `unknown op ${shown(name)}${hint}${separator(hint)} accepted: ${OP_NAMES.join(', ')}`,
+      message: `unknown op ${shown(name)}${hint}, accepted: ${OP_NAMES.join(', ')}`,
     });
     return undefined;
   }
@@ -100,10 +100,13 @@ export function encodeOp(op: object, problems: OpProblem[]): RecordFields | unde
     } else {
       const known = [...plan.keys.map(([k]) => k), ...annotationsOf(name as OpName)];
       const hint = didYouMean(key, known);
+      // A key that is misspelt is not missing, too.
+      const meant = problems.findIndex((p, i) => i >= before && p.at === 'op' && p.key === nearest(key, known));
+      if (meant >= 0) problems.splice(meant, 1);
       problems.push({
         key,
         at: 'key',
-        message: `unknown key of ${name}${hint}${separator(hint)} accepted: ${known.join(', ')}`,
+        message: `unknown key of ${name}${hint}, accepted: ${known.join(', ')}`,
       });
     }
   }
@@ -341,8 +344,4 @@ function got(value: unknown): string {
   const unsafe = typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value);
   // The digits that were written are gone: what it was rounded to is not said to have been there.
   return unsafe ? `got an integer beyond 2^53 - 1, about ${value.toExponential(3)}` : `got ${shown(value)}`;
-}
-
-function separator(hint: string): string {
-  return hint === '' ? ',' : '';
 }

@@ -3,6 +3,7 @@
  */
 import { GmemError } from '../engine/error.js';
 import { isVisible, shown } from '../ops/problems.js';
+import { didYouMean } from '../ops/suggest.js';
 import { KNOB_NAMES, KNOBS, type KnobName, type Knobs } from '../spec/knobs.js';
 import { PRESET_NAMES, PRESETS, type PresetName } from './presets.js';
 
@@ -89,7 +90,10 @@ export function checkKnobs(what: string, given: unknown, needed: readonly KnobNa
   const knobs: Partial<Record<KnobName, unknown>> = { ...given };
   for (const key of Object.keys(knobs)) {
     if (!KNOB_NAMES.includes(key as KnobName)) {
-      throw new GmemError('ERR_GMEM_POLICY', `${what}: unknown knob ${shown(key)}, accepted: ${KNOB_NAMES.join(', ')}`);
+      throw new GmemError(
+        'ERR_GMEM_POLICY',
+        `${what}: unknown knob ${shown(key)}${didYouMean(key, KNOB_NAMES)}, accepted: ${KNOB_NAMES.join(', ')}`,
+      );
     }
     checkKnob(what, key as KnobName, knobs[key as KnobName]);
   }
@@ -112,7 +116,10 @@ function isPreset(name: unknown): name is PresetName {
 
 function presetPolicy(name: unknown): Policy {
   if (!isPreset(name)) {
-    throw new GmemError('ERR_GMEM_POLICY', `unknown policy ${shown(name)}, accepted: ${PRESET_NAMES.join(', ')}`);
+    throw new GmemError(
+      'ERR_GMEM_POLICY',
+      `unknown policy ${shown(name)}${typeof name === 'string' ? didYouMean(name, PRESET_NAMES) : ''}, accepted: ${PRESET_NAMES.join(', ')}`,
+    );
   }
   return Object.freeze({ name, knobs: PRESETS[name].knobs });
 }

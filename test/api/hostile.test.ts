@@ -56,7 +56,11 @@ test('options say what they accept', () => {
     /^seed: -1 is not accepted, accepted: an integer from 0 to 4294967295/,
   );
   refuse({ ...good, engine: 'nativ' }, 'ERR_GMEM_ARGUMENT', /did you mean "native"\?/);
-  refuse({ ...good, policy: 'rfc-tph' }, 'ERR_GMEM_POLICY', /^unknown policy "rfc-tph", accepted: base-bitmap/);
+  refuse(
+    { ...good, policy: 'rfc-tph' },
+    'ERR_GMEM_POLICY',
+    /^unknown policy "rfc-tph", did you mean "rfc-thp"\?, accepted: base-bitmap/,
+  );
   refuse({ policy: 'rfc-thp' }, 'ERR_GMEM_ARGUMENT', /^memory: missing/);
   refuse({ ...good, policy: { name: 'x', knobs: {}, bse: 'rfc-thp' } }, 'ERR_GMEM_POLICY', /unknown key "bse"/);
 });

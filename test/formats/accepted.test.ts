@@ -56,3 +56,9 @@ test('arguments in code: whole limits, words of the language, a bigint as one', 
     refused('signal: 1 is not accepted, accepted: an AbortSignal'),
   );
 });
+
+test('a misspelt key is one problem', () => {
+  const said = problemsOf(() => parseJsonl('{"op":"touch","gpx":0}', 'f'));
+  assert.equal(said.length, 1);
+  assert.match(said[0] as string, /^f:1:15: gpx: unknown key of touch, did you mean "gpa"\?, accepted: vm, vcpu, gpa/);
+});

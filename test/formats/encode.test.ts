@@ -78,15 +78,14 @@ test('every problem of an op is told, with what is accepted', () => {
     found.map(({ key, at }) => [key, at]),
     [
       ['vcpu', 'value'],
-      ['gpa', 'op'],
       ['access', 'value'],
       ['write', 'value'],
       ['gpaa', 'key'],
       ['t', 'value'],
     ],
   );
-  assert.match(found[4]?.message ?? '', /did you mean "gpa"\? accepted: vm, vcpu, gpa,/);
-  assert.match(found[2]?.message ?? '', /got "privat", accepted: "shared", "private"/);
+  assert.match(found[3]?.message ?? '', /did you mean "gpa"\?, accepted: vm, vcpu, gpa,/);
+  assert.match(found[1]?.message ?? '', /got "privat", accepted: "shared", "private"/);
 });
 
 test('numbers: safe integers only, negative ones only for quantities', () => {
