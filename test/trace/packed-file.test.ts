@@ -181,7 +181,12 @@ test('a large packed input is gone through where it is; one without memory is fi
   assert.equal(whole.fitted, false);
   assert.equal(whole.guestBytes, 2 ** 21);
   assert.equal(whole.stream.length, 450_002);
-  assert.match((await problemsOfAsync(() => openInput(path, { format: 'scenario' })))[0] ?? '', /too large/);
+  assert.match(
+    (await problemsOfAsync(() => openInput(path, { format: 'scenario' })))[0] ?? '',
+    /is no scenario: it is .*\.gmt/,
+  );
+  const large = scratchFile(context, 'c', Buffer.alloc(2 ** 20 + 1, '# \n'));
+  assert.match((await problemsOfAsync(() => openInput(large, { format: 'scenario' })))[0] ?? '', /too large/);
 });
 
 test('the digest of a large file is that of sha256sum', async (context) => {
