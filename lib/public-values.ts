@@ -6,9 +6,9 @@ import { isRun as isRunRow, type PolicyResult, type RunResult } from './compare/
 import { argumentError, toChoice, toInteger, toText } from './engine/arguments.js';
 import { shown } from './ops/problems.js';
 import { checkKnobs } from './policy/policy.js';
-import { unsupportedReason as reasonOf } from './policy/supported.js';
 import { type Errno, errnoName as nameOf } from './spec/errnos.js';
 import { ARCHES, type Arch, KNOB_NAMES, type Knobs } from './spec/knobs.js';
+import { unsupportedReason as reasonOf } from './spec/supported.js';
 import * as units from './spec/units.js';
 
 /** An errno is a u16 of an outcome. */

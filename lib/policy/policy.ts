@@ -124,4 +124,4 @@ function presetPolicy(name: unknown): Policy {
   return Object.freeze({ name, knobs: PRESETS[name].knobs });
 }
 
-export { unsupportedReason } from './supported.js';
+export { unsupportedReason } from '../spec/supported.js';

@@ -16,6 +16,7 @@ import { EXITS, OUTCOME_BYTES, outcomeValues } from './outcomes.js';
 import { NO_PFN, PAGE_BIT, PAGE_VIEW, PAGE_VIEW_WORDS } from './page-view.js';
 import { RMP_ATTEMPTS, RMP_GFN_BITS } from './rmp.js';
 import { SIMD_PATHS } from './simd.js';
+import { type Combination, REFUSALS } from './supported.js';
 import { ORDER_1G, ORDER_2M, ORDER_4K, PAGE_BYTES, PAGE_SHIFT } from './units.js';
 import { LOCK_KINDS, MAX_VCPU_THREADS } from './vcpus.js';
 
@@ -77,6 +78,43 @@ inline bool knobs_from_positions(const uint8_t* positions, size_t n, Knobs& out)
   }
 ${fills.join('\n')}
   return true;
+}`;
+}
+
+/** The positions of these values as bits; all of them where nothing is asked. */
+function bits(all: readonly unknown[], asked: readonly unknown[] | undefined): number {
+  return all.reduce<number>(
+    (mask, value, i) => (asked === undefined || asked.includes(value) ? mask | (1 << i) : mask),
+    0,
+  );
+}
+
+function refusal({ when, reason }: { readonly when: Combination; readonly reason: string }): string {
+  const knobs = KNOB_NAMES.map((name) => bits(KNOBS[name], when[name]));
+  return `    {{${knobs.join(', ')}}, ${bits(ARCHES, when.arch)}, ${JSON.stringify(reason)}},`;
+}
+
+function unsupported(): string {
+  const positions = KNOB_NAMES.map((name) => `static_cast<uint8_t>(knobs.${snake(name)})`);
+  return `// What the engines cannot run together: where each knob, and the arch, has a value whose bit is set.
+struct Refusal {
+  uint8_t knobs[kKnobs];
+  uint8_t arches;
+  const char* reason;
+};
+inline constexpr Refusal kRefusals[] = {
+${REFUSALS.map(refusal).join('\n')}
+};
+
+// The first of the reasons why these knobs do not go together on this arch, or nullptr.
+inline const char* unsupported_reason(const Knobs& knobs, Arch arch) {
+  const uint8_t positions[kKnobs] = {${positions.join(', ')}};
+  for (const Refusal& refusal : kRefusals) {
+    bool holds = (refusal.arches >> static_cast<uint8_t>(arch) & 1) != 0;
+    for (size_t i = 0; i < kKnobs; ++i) holds = holds && (refusal.knobs[i] >> positions[i] & 1) != 0;
+    if (holds) return refusal.reason;
+  }
+  return nullptr;
 }`;
 }
 
@@ -195,6 +233,8 @@ ${knobsFromPositions()}
 
 ${enumClass('Arch', ARCHES)}
 inline constexpr size_t kArches = ${ARCHES.length};
+
+${unsupported()}
 
 // Instruction sets that scans are written for, narrowest first.
 ${enumClass('Simd', SIMD_PATHS)}

@@ -4,6 +4,7 @@
 
 #include <exception>
 #include <new>
+#include <stdexcept>
 #include <string>
 
 #include "addon/arguments.h"
@@ -47,7 +48,6 @@ Napi::Value create(const Napi::CallbackInfo& info) {
   if (!spec::knobs_from_positions(positions.data, positions.length, options.knobs))
     refuse(info.Env(), "bad knob positions");
   options.arch = static_cast<spec::Arch>(static_cast<uint8_t>(number_at(info, 1, 0, spec::kArches - 1)));
-  // A pfn is a u32 and its largest value means "none": below 16 TiB.
   options.memory_bytes =
       static_cast<uint64_t>(number_at(info, 2, kBlockBytes, 0xffffffff * static_cast<double>(kPageBytes)));
   options.contents = number_at(info, 3, 0, 1) != 0;
@@ -56,6 +56,8 @@ Napi::Value create(const Napi::CallbackInfo& info) {
   options.simd = &simd_at(info, 6);
   try {
     return Napi::Number::New(info.Env(), info.Env().GetInstanceData<Instance>()->sessions.open(options));
+  } catch (const std::invalid_argument& refusal) {
+    refuse(info.Env(), refusal.what());
   } catch (const std::bad_alloc&) {
     throw Napi::Error::New(info.Env(),
                            "the address space does not allow a host of this size beside the engines that are open "

@@ -80,7 +80,7 @@ class BlockWord {
   static constexpr WordPattern with_line() { return {kHasLine, kHasLine}; }
   static constexpr WordPattern with_pages_in_line() { return {kHasLine | kHeld, kHasLine}; }
   static constexpr uint32_t kLocationShift = 6;
-  // Numbers of lines, and of blocks of host memory (128 TiB), are below.
+  // Numbers of lines, and of blocks of host memory, are below.
   static constexpr uint64_t kMostLocations = uint64_t{1} << (32 - kLocationShift);
 
  private:

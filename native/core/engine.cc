@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <new>
+#include <stdexcept>
 
 #include "core/lookahead.h"
 #include "core/outcome.h"
@@ -33,8 +34,20 @@ uint64_t Engine::pool_pages(const EngineOptions& options) {
   return (whole_blocks(options.memory_bytes).value >> order_of(options.knobs.hugepages)) * 15 / 16;
 }
 
+namespace {
+// Nothing is made before this holds: a pool of 4K pages would have no number of huge ones.
+const spec::Knobs& supported(const EngineOptions& options) {
+  // A pfn is 32 bits wide in what the map and the RMP keep, and its largest value says that there is none.
+  constexpr uint64_t kMostBytes = uint64_t{0xffffffff} << kPageShift;
+  if (options.memory_bytes > kMostBytes) throw std::invalid_argument("host memory of 16 TiB or more");
+  const char* reason = spec::unsupported_reason(options.knobs, options.arch);
+  if (reason != nullptr) throw std::invalid_argument(reason);
+  return options.knobs;
+}
+}  // namespace
+
 Engine::Engine(const EngineOptions& options)
-    : knobs_(options.knobs),
+    : knobs_(supported(options)),
       arch_(options.arch),
       snp_(options.arch == spec::Arch::kSnp),
       tdx_(options.arch == spec::Arch::kTdx),

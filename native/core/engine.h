@@ -57,7 +57,8 @@ class Lookahead;
 
 class Engine {
  public:
-  // Throws std::bad_alloc when the address space does not allow this much host memory.
+  // Throws std::invalid_argument for knobs that do not go together (lib/spec/supported.ts) and for host memory that has
+  // too many pages, std::bad_alloc when the address space does not allow this much of it.
   explicit Engine(const EngineOptions& options);
 
   // Runs `count` ops; outcome i goes to outcomes[i] unless `outcomes` is null.

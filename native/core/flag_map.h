@@ -25,7 +25,7 @@ struct FlagLines {
 template <class Number>
 class FlagMap {
  public:
-  // Nothing is flagged. Every fault reads a word: by huge pages that is one page fault of the machine for 512 GiB of
+  // Nothing is flagged. Every fault reads a word: by huge pages that is one page fault of the machine for 1 TiB of
   // memory, not one for 2 GiB. Throws std::bad_alloc when the address space does not allow it.
   FlagMap(FlagLines& lines, Run<Number> all, Growth growth = Growth::kWithUse)
       : lines_(&lines),

@@ -20,7 +20,7 @@ class LineNumbers {
   // Numbers are below `most`.
   explicit LineNumbers(uint64_t most) : most_(most) {}
 
-  // Throws std::bad_alloc when all are in use: what they number then takes more than 10 GiB of this machine.
+  // Throws std::bad_alloc when all are in use.
   uint32_t take() {
     if (!shared_) [[likely]]
       return take_alone();

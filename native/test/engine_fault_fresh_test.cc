@@ -21,6 +21,7 @@ constexpr double kSize = 8 * k2M;
 
 spec::Knobs random_knobs(test::Random& random, spec::Arch arch) {
   spec::Knobs knobs = random.one_in(2) ? test::knobs_2m() : test::knobs_4k();
+  if (random.one_in(4)) knobs = test::in_place(knobs);
   knobs.fallback = !random.one_in(4);
   knobs.by_attributes = random.one_in(5);
   // Not `none` on snp: there the second fault calls the hook again.
@@ -28,7 +29,7 @@ spec::Knobs random_knobs(test::Random& random, spec::Arch arch) {
                                       spec::Preparedness::kRmp, spec::Preparedness::kStateEarly,
                                       spec::Preparedness::kNone};
   knobs.preparedness = kinds[random.below(arch == spec::Arch::kSnp ? 4 : 5)];
-  return knobs;
+  return spec::unsupported_reason(knobs, arch) == nullptr ? knobs : random_knobs(random, arch);
 }
 
 void run_both(Host& straight, Host& around, const spec::OpRecord& op) {

@@ -134,7 +134,7 @@ TEST(first_faults_go_the_long_way_while_the_rmp_is_busy) {
   CHECK(guest.engine.verify().empty());
 
   // Designs that never had them do not get them this way.
-  spec::Knobs early = test::knobs_2m();
+  spec::Knobs early = test::in_place(test::knobs_2m());
   early.preparedness = spec::Preparedness::kStateEarly;
   Host other(test::options(early, spec::Arch::kSnp));
   set(other, spec::Switch::kRmpBusy, 1);

@@ -51,8 +51,7 @@ TEST(batches_answer_what_single_ops_answer) {
   for (const spec::Conversion conversion : {spec::Conversion::kDiscard, spec::Conversion::kInPlace}) {
     for (int round = 0; round < 6 && !test::failed(); ++round) {
       spec::Knobs knobs = round % 2 == 0 ? test::knobs_4k() : test::knobs_2m();
-      knobs.conversion = conversion;
-      if (conversion == spec::Conversion::kInPlace) knobs.shared_order = spec::SharedOrder::k4K;
+      if (conversion == spec::Conversion::kInPlace) knobs = test::in_place(knobs);
       EngineOptions options = test::options(knobs, round < 3 ? spec::Arch::kSnp : spec::Arch::kNone, 4 * kGiB);
       options.contents = false;
       Host batched(options);

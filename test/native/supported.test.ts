@@ -1,0 +1,44 @@
+/**
+ * The addon by itself takes the knobs that this layer takes, and refuses the others for the same reason: both have the
+ * rules from one table.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { loadAddon } from '../../lib/engine/addon.js';
+import { ARCHES, KNOB_NAMES, KNOBS, type Knobs } from '../../lib/spec/knobs.js';
+import { unsupportedReason } from '../../lib/spec/supported.js';
+import { Random } from '../support/prng.js';
+
+interface RawAddon {
+  create(
+    knobs: Uint8Array,
+    arch: number,
+    memory: number,
+    contents: number,
+    limit: number,
+    seed: number,
+    simd: number,
+  ): number;
+  close(handle: number): void;
+}
+
+test('the addon and this layer refuse the same knobs for the same reasons', () => {
+  const addon = loadAddon() as RawAddon;
+  const random = new Random(92);
+  const reasons = new Set<string | undefined>();
+  for (let round = 0; round < 20_000; round += 1) {
+    const positions = Uint8Array.from(KNOB_NAMES, (name) => random.below(KNOBS[name].length));
+    const knobs = Object.fromEntries(
+      KNOB_NAMES.map((name, i) => [name, KNOBS[name][positions[i] as number]]),
+    ) as unknown as Knobs;
+    const arch = random.below(ARCHES.length);
+    const reason = unsupportedReason(knobs, ARCHES[arch] as (typeof ARCHES)[number]);
+    reasons.add(reason);
+    if (reason === undefined) {
+      addon.close(addon.create(positions, arch, 2 ** 30, 0, 0, 0, 0));
+    } else {
+      assert.throws(() => addon.create(positions, arch, 2 ** 30, 0, 0, 0, 0), { name: 'TypeError', message: reason });
+    }
+  }
+  assert.ok(reasons.has(undefined) && reasons.size > 10, `${reasons.size}`);
+});
