@@ -70,6 +70,7 @@ BENCH(split_1g_480g) {
   knobs.split_to = spec::SplitTo::kMinimal;
   knobs.shared_order = spec::SharedOrder::k4K;
   knobs.preparedness = spec::Preparedness::kNone;
+  knobs.punch = spec::Punch::kZero;
   // The pool has 15/16 of the memory.
   const auto host = host_with_file(knobs, spec::Arch::kSnp, kRegions * kGiB, 512 * kGiB);
   for (uint64_t i = 0; i < kRegions; ++i) host->run(fault_at(static_cast<double>(i) * kGiB));
