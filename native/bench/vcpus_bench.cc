@@ -72,7 +72,7 @@ void all_ran(uint64_t ran, uint64_t wanted) {
 // two threads take as long as one.
 void wake_processors() {
   Team team(2);
-  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(300);
+  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(150);
   auto work = [&](uint32_t) {
     while (std::chrono::steady_clock::now() < end) relax();
   };
@@ -89,6 +89,7 @@ void on_threads(Timer& timer, const Guest& guest, uint32_t threads, const char* 
     if (phase == again) host->run(bench::ranged(OpKind::kPunch, 0, guest.bytes));
     for (uint64_t done = 0; done < guest.ops(); done += records.size()) {
       for (uint64_t i = 0; i < records.size(); ++i) records[i] = op_at(guest, guest.bytes, done + i);
+      if (threads > 1 && done == 0) wake_processors();
       timer.measure(phase, records.size(), [&] {
         all_ran(host->engine.run_on_vcpus(records.data(), records.size(), nullptr, threads, control), records.size());
       });
@@ -115,6 +116,7 @@ void apart(Timer& timer, const Guest& guest, const char* fault, const char* refa
       for (auto& of : records) {
         for (uint64_t i = 0; i < each; ++i) of[i] = op_at(guest, 0, 2 * (done + i));
       }
+      if (done == 0) wake_processors();
       auto work = [&](uint32_t member) {
         hosts[member]->engine.run_on_vcpus(records[member].data(), each, nullptr, 1, control[member]);
       };

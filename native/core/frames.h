@@ -175,8 +175,8 @@ inline void Frames::mark_block_free(uint64_t block) {
 
 inline void Frames::give_block(Pfn first, Mobility mobility) {
   const uint64_t block = first.block();
-  // Taken page by page until none was left, and merged.
-  if (next_[static_cast<size_t>(class_of(block))].block() == block) [[unlikely]]
+  // Taken page by page until none was left, and merged. (Of both classes: which is this block's is known later.)
+  if (next_[0].block() == block || next_[1].block() == block) [[unlikely]]
     forget_next(class_of(block));
   // A merged folio may lie in a block that the other class was first in.
   assert(foreign_[block] == (class_of(block) == mobility ? 0 : kBlockPages) && !is_partial(block));
