@@ -48,8 +48,7 @@ Napi::Value create(const Napi::CallbackInfo& info) {
   if (!spec::knobs_from_positions(positions.data, positions.length, options.knobs))
     refuse(info.Env(), "bad knob positions");
   options.arch = static_cast<spec::Arch>(static_cast<uint8_t>(number_at(info, 1, 0, spec::kArches - 1)));
-  options.memory_bytes =
-      static_cast<uint64_t>(number_at(info, 2, kBlockBytes, 0xffffffff * static_cast<double>(kPageBytes)));
+  options.memory_bytes = static_cast<uint64_t>(number_at(info, 2, kBlockBytes, kMostBytes));
   options.contents = number_at(info, 3, 0, 1) != 0;
   options.resident_limit_bytes = count_at(info, 4);
   options.seed = id_at(info, 5);

@@ -38,8 +38,8 @@ namespace {
 // Nothing is made before this holds: a pool of 4K pages would have no number of huge ones.
 const spec::Knobs& supported(const EngineOptions& options) {
   // A pfn is 32 bits wide in what the map and the RMP keep, and its largest value says that there is none.
-  constexpr uint64_t kMostBytes = uint64_t{0xffffffff} << kPageShift;
-  if (options.memory_bytes > kMostBytes) throw std::invalid_argument("host memory of 16 TiB or more");
+  if (whole_blocks(options.memory_bytes).value > spec::kNoPfn)
+    throw std::invalid_argument("host memory of 16 TiB or more");
   const char* reason = spec::unsupported_reason(options.knobs, options.arch);
   if (reason != nullptr) throw std::invalid_argument(reason);
   return options.knobs;

@@ -71,14 +71,16 @@ TEST(engine_refuses_or_runs_any_knobs) {
 
 TEST(engine_refuses_too_much_memory) {
   EngineOptions options = test::options(test::knobs_4k(), spec::Arch::kNone, 4 * kGiB);
-  options.memory_bytes = uint64_t{16} << 40;
-  bool refused = false;
-  try {
-    const Engine engine(options);
-  } catch (const std::invalid_argument&) {
-    refused = true;
+  for (const uint64_t bytes : {uint64_t{16} << 40, uint64_t{128} << 40, ~uint64_t{0}}) {
+    options.memory_bytes = bytes;
+    std::string said;
+    try {
+      const Engine engine(options);
+    } catch (const std::invalid_argument& refusal) {
+      said = refusal.what();
+    }
+    CHECK_EQ(said, "host memory of 16 TiB or more");
   }
-  CHECK(refused);
 }
 
 }  // namespace

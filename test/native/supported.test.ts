@@ -42,3 +42,14 @@ test('the addon and this layer refuse the same knobs for the same reasons', () =
   }
   assert.ok(reasons.has(undefined) && reasons.size > 10, `${reasons.size}`);
 });
+
+test('the addon refuses more host memory than a pfn tells apart', () => {
+  const addon = loadAddon() as RawAddon;
+  const positions = new Uint8Array(KNOB_NAMES.length);
+  for (const memory of [2 ** 44, 2 ** 44 + 4096, 2 ** 47, Number.MAX_SAFE_INTEGER]) {
+    assert.throws(() => addon.create(positions, 0, memory, 0, 0, 0, 0), {
+      name: 'TypeError',
+      message: 'host memory of 16 TiB or more',
+    });
+  }
+});
