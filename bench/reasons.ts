@@ -17,13 +17,16 @@ export const REASONS: Readonly<Record<string, string>> = {
   'two vCPU threads on disjoint ranges, 2M: of one':
     'explained in part. What faults write first (two tables of a word a block) is made resident before the lanes run, a table a thread; without it, after a punch, the ratio is the one beside. For the rest: two engines that share nothing are in the JSON (on a quiet machine they reach twice one), and larger reserves of frames helped, so it is cache lines that move between the processors; which ones are left was not found',
   'two vCPU threads on disjoint ranges, 4K: of one':
-    'two engines that share nothing, each with a thread, are in the JSON: what the machine itself gives two threads',
+    'two engines that share nothing, each with a thread, are in the JSON: what the machine itself gives two threads. A lane also reads the records of the other, twice as many as it runs',
   'refault of a mapped page: hot':
     'instructions from the record to the outcome (some 145 when they were counted): nothing waits for memory',
   'fault of a 4K page: random over 64 GiB':
-    'waits for memory, whose speed here is another from run to run: 52 ns in a run in which the test of a flat bitmap below took 12 ns',
-  'one op from JavaScript': 'another from run to run, as the call beside it: 32 ns in a run in which that took 47 ns',
+    'waits for memory, whose speed here is another from run to run: 50 ns in a run in which the test of a flat bitmap below took 21 ns',
+  'one op from JavaScript': 'another from run to run, as the call beside it: 27 ns in a run in which that took 48 ns',
+  '2M fault in order, 16 GiB to 4 TiB: most of least':
+    'another from run to run: 1.23x in one in which the test of a flat bitmap below took 21 ns',
   '4K fault in order, 16 GiB to 4 TiB: most of least':
-    'another from run to run: 1.01x in one in which the test of a flat bitmap below took 12 ns',
-  'fault of a 4K page: in order': 'instructions, as the refault (some 330 when they were counted)',
+    'another from run to run: 1.04x in one in which the test of a flat bitmap below took 21 ns',
+  'fault of a 4K page: in order':
+    'instructions, as the refault (some 330 when they were counted); 18 ns in a run on a machine less in use',
 };
