@@ -7,6 +7,7 @@
 
 #include "core/lookahead.h"
 #include "core/outcome.h"
+#include "core/run_one.h"
 
 namespace gmem {
 
@@ -59,6 +60,7 @@ Engine::Engine(const EngineOptions& options)
       single_conversions_(in_place_ && !natural_ && options.arch != spec::Arch::kTdx &&
                           options.knobs.preparedness != spec::Preparedness::kStateEarly),
       huge_order_(order_of(options.knobs.hugepages)),
+      lock_order_(huge_order_ == kOrder4k ? kOrder2m : std::max(huge_order_, kOrder2m + 3)),
       merges_later_(options.knobs.merge == spec::Merge::kDeferred && huge_order_ != kOrder4k),
       between_ops_(merges_later_ || options.knobs.metadata != spec::Metadata::kStructPage),
       seed_(options.seed),
@@ -82,27 +84,10 @@ void Engine::run(const spec::OpRecord* ops, uint64_t count_of_ops, spec::Outcome
   run_for(ops, count_of_ops, outcomes, kNoEnd);
 }
 
-// `kept`: somebody looks at the outcome.
-[[gnu::always_inline]] inline void Engine::run_one(Lane& lane, const spec::OpRecord& op, Outcome& out, bool kept) {
-  if (kept) {
-    out = Outcome{};
-  } else {
-    out.exit = 0;  // all that is read of it here
-  }
-  // Most ops by far.
-  const Errno error =
-      static_cast<spec::OpKind>(op.kind) == spec::OpKind::kFault ? op_fault(lane, op, out) : dispatch(lane, op, out);
-  if (lane.stop != Lane::Stop::kNo) [[unlikely]]
-    return;
-  if (error != spec::kOk) {
-    out.errno_number = error;
-    ++lane.errors[error];
-  }
-  if (out.exit != 0) lane.count(spec::Counter::kExits);
-}
-
 // The same as a call, for who runs ops one by one.
-void Engine::run_on(Lane& lane, const spec::OpRecord& op, Outcome& out, bool kept) { run_one(lane, op, out, kept); }
+void Engine::run_on(Lane& lane, const spec::OpRecord& op, Outcome& out, bool kept) {
+  run_one<false>(lane, op, out, kept);
+}
 
 // Ops [first, end) of `count`.
 template <bool kKept>
@@ -115,7 +100,7 @@ inline void Engine::run_some(const spec::OpRecord* ops, uint64_t first, uint64_t
       ahead.look(i, coming[0], coming[-1]);
     }
     const bool ends = ends_objects(ops[i]);
-    run_one(lane_, ops[i], kKept ? outcomes[i] : scratch, kKept);
+    run_one<false>(lane_, ops[i], kKept ? outcomes[i] : scratch, kKept);
     if (ends) [[unlikely]]
       ahead.forget();
     op_ended();
@@ -158,7 +143,7 @@ Engine::Errno Engine::dispatch(Lane& lane, const spec::OpRecord& op, Outcome& ou
     case OpKind::kTouch:
       return op_touch(lane, op, out);
     case OpKind::kFault:
-      return op_fault(lane, op, out);
+      return lane.locks == nullptr ? fault_alone(lane, op, out) : fault_beside(lane, op, out);
     case OpKind::kConvert:
       return op_convert(op, out);
     case OpKind::kPunch:

@@ -162,6 +162,7 @@ class Engine {
   static constexpr std::chrono::nanoseconds kNoEnd{0};
   uint64_t run_for(const spec::OpRecord* ops, uint64_t count, spec::OutcomeRecord* outcomes,
                    std::chrono::nanoseconds most);
+  template <bool kBeside>
   void run_one(Lane& lane, const spec::OpRecord& op, Outcome& out, bool kept);
   void run_on(Lane& lane, const spec::OpRecord& op, Outcome& out, bool kept);
   template <bool kKept>
@@ -188,6 +189,7 @@ class Engine {
   uint64_t absent_pages() const;
   uint32_t reserve_at_once() const;
   uint32_t part_of_lane(uint64_t all, uint32_t most) const;
+  template <bool kKept>
   uint64_t run_share(Lane& lane, const Epoch& epoch, uint64_t& ran);
   uint64_t run_beside(Epoch& epoch);
   void gather();
@@ -246,7 +248,7 @@ class Engine {
   uint64_t flip_kind(Vm& vm, Run<Gfn> run, bool to_private);
 
   // Sections 6 and 16: folios, prepare, leaves.
-  Errno op_fault(Lane& lane, const spec::OpRecord& op, Outcome& out);
+  Errno fault_alone(Lane& lane, const spec::OpRecord& op, Outcome& out);
   // kBeside: other lanes run beside this one (lane.locks); what is alone has no trace of locks in its code.
   template <bool kBeside>
   Errno fault_in(Lane& lane, const spec::OpRecord& op, Slot& slot, Outcome& out);
@@ -254,6 +256,7 @@ class Engine {
   Errno fault_first(Lane& lane, const spec::OpRecord& op, Slot& slot, Outcome& out);
   Errno fault_anywhere(Lane& lane, const spec::OpRecord& op, Outcome& out);
   Errno fault_beside(Lane& lane, const spec::OpRecord& op, Outcome& out);
+  Errno fault_elsewhere(Lane& lane, const spec::OpRecord& op, const Slot& slot, Outcome& out);
   Errno fault(Lane& lane, Vm& vm, Slot* slot, Gfn gfn, bool to_private, bool map, Mapping& mapping);
   Errno fault_gmem(Lane& lane, Slot& slot, Gfn gfn, bool to_private, bool map, Mapping& mapping);
   template <bool kBeside>
@@ -287,21 +290,24 @@ class Engine {
     return file.pages.find(index, pfn) || add_folio(lane, file, index, pfn, early);
   }
   bool add_folio(Lane& lane, File& file, Index index, Pfn& pfn, bool early);
-  // The aligned range of indexes that a lane locks at once, by number: at least what may be one folio, and where folios
-  // are of 2M several of them, so that a walk does not take a lock an op.
-  uint64_t lock_range(Index index) const {
-    constexpr uint32_t kSeveral = kOrder2m + 3;
-    return index.value >> (huge_order_ == kOrder4k ? kOrder2m : std::max(huge_order_, kSeveral));
-  }
+  // The aligned range of indexes that a lane locks at once, by number.
+  uint64_t lock_range(Index index) const { return index.value >> lock_order_; }
   void make_scheme_lock(File& file);
   bool take_page(Lane& lane, Mobility mobility, Pfn& pfn) {
     return lane.locks == nullptr ? frames_.take_page(mobility, pfn) : take_page_beside(lane, mobility, pfn);
   }
-  bool take_page_beside(Lane& lane, Mobility mobility, Pfn& pfn);
+  bool take_page_beside(Lane& lane, Mobility mobility, Pfn& pfn) {
+    return (lane.may_allocate && lane.reserve.take_page(mobility, pfn)) || take_page_refilled(lane, mobility, pfn);
+  }
+  bool take_page_refilled(Lane& lane, Mobility mobility, Pfn& pfn);
   bool take_block(Lane& lane, Mobility mobility, Pfn& first) {
     return lane.locks == nullptr ? frames_.take_block(mobility, first) : take_block_beside(lane, mobility, first);
   }
-  bool take_block_beside(Lane& lane, Mobility mobility, Pfn& first);
+  bool take_block_beside(Lane& lane, Mobility mobility, Pfn& first) {
+    return (lane.may_allocate && lane.reserve.take_block(mobility, first)) ||
+           take_block_refilled(lane, mobility, first);
+  }
+  bool take_block_refilled(Lane& lane, Mobility mobility, Pfn& first);
   // Puts a 4K folio of this frame into the map and returns its block's line. Throws std::bad_alloc when there is no
   // line to be had; then the frame is given back.
   uint32_t hold_page(Lane& lane, PageMap& pages, Index index, Pfn pfn, Mobility mobility) {
@@ -552,6 +558,9 @@ class Engine {
   bool fresh_blocks_ = false;
   const bool single_conversions_;  // engine_convert_page.cc may take conversions of one page
   const uint32_t huge_order_;
+  // Of what a lane locks at once: at least what may be one folio, and where folios are of 2M several of them, so that a
+  // walk does not take a lock an op.
+  const uint32_t lock_order_;
   const bool merges_later_;
   const bool between_ops_;  // something happens after every op
   const uint32_t seed_;

@@ -146,18 +146,24 @@ template <bool kBeside>
   return spec::kOk;
 }
 
+// Beside others, at a block that the lane does not hold yet.
+[[gnu::noinline]] Engine::Errno Engine::fault_elsewhere(Lane& lane, const spec::OpRecord& op, const Slot& slot,
+                                                        Outcome& out) {
+  BlockLock(lane).hold(*slot.file, lock_range(slot.index_of(gfn_of(op))));
+  return fault_beside(lane, op, out);
+}
+
+// Calls nothing but last, as fault_in does.
 [[gnu::noinline]] Engine::Errno Engine::fault_beside(Lane& lane, const spec::OpRecord& op, Outcome& out) {
   Slot* slot = lane.running_slot(op.vm, op.address);
   if (slot == nullptr) [[unlikely]]
     return fault_anywhere(lane, op, out);
-  BlockLock block(lane);
-  block.hold(*slot->file, lock_range(slot->index_of(gfn_of(op))));
+  if (!lane.holds(*slot->file, lock_range(slot->index_of(gfn_of(op))))) [[unlikely]]
+    return fault_elsewhere(lane, op, *slot, out);
   return fault_in<true>(lane, op, *slot, out);
 }
 
-Engine::Errno Engine::op_fault(Lane& lane, const spec::OpRecord& op, Outcome& out) {
-  if (lane.locks != nullptr) [[unlikely]]
-    return fault_beside(lane, op, out);
+Engine::Errno Engine::fault_alone(Lane& lane, const spec::OpRecord& op, Outcome& out) {
   Slot* slot = lane.running_slot(op.vm, op.address);
   if (slot == nullptr) [[unlikely]]
     return fault_anywhere(lane, op, out);

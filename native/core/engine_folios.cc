@@ -8,17 +8,15 @@ using spec::Counter;
 
 // Frames for a lane: out of the allocator, or beside other lanes out of its reserve. There a refusal is never an
 // answer: who is refused depends on who came first, so the lane stalls.
-[[gnu::noinline]] bool Engine::take_page_beside(Lane& lane, Mobility mobility, Pfn& pfn) {
+[[gnu::noinline]] bool Engine::take_page_refilled(Lane& lane, Mobility mobility, Pfn& pfn) {
   if (!lane.may_allocate) return lane.stall();
-  if (lane.reserve.take_page(mobility, pfn)) return true;
   const SpinGuard guard(lane.locks->frames, lane.figures(LockKind::kFrames));
   if (!lane.reserve.fetch_pages(frames_, mobility)) return lane.stall();
   return lane.reserve.take_page(mobility, pfn);
 }
 
-[[gnu::noinline]] bool Engine::take_block_beside(Lane& lane, Mobility mobility, Pfn& first) {
+[[gnu::noinline]] bool Engine::take_block_refilled(Lane& lane, Mobility mobility, Pfn& first) {
   if (!lane.may_allocate) return lane.stall();
-  if (lane.reserve.take_block(mobility, first)) return true;
   const SpinGuard guard(lane.locks->frames, lane.figures(LockKind::kFrames));
   if (!lane.reserve.fetch_blocks(frames_, mobility)) return lane.stall();
   return lane.reserve.take_block(mobility, first);

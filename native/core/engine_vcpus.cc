@@ -1,13 +1,14 @@
 // Ops on vCPU threads: epochs of vCPU ops side by side, everything else alone and in order (docs/threads.md).
 #include <algorithm>
-#include <bit>
 #include <chrono>
 #include <utility>
 
 #include "core/engine.h"
 #include "core/fault_locks.h"
+#include "core/lane_shares.h"
 #include "core/lookahead.h"
 #include "core/quantity.h"
+#include "core/run_one.h"
 
 namespace gmem {
 
@@ -19,7 +20,7 @@ constexpr uint64_t kLeastBeside = 256;
 // An epoch that may allocate is not cut below this; it then runs without allocation.
 constexpr uint64_t kLeastAllocating = 1024;
 // An epoch ends here: progress is told, and the frames it may need are looked at, between epochs.
-constexpr uint64_t kMostBeside = uint64_t{1} << 16;
+constexpr uint64_t kMostBeside = LaneShares::kMostOps;
 // Ops alone between two looks at the outside.
 constexpr uint64_t kAloneAtOnce = 1024;
 // Shorter ones are looked through: there is something scarce that ends them.
@@ -50,25 +51,6 @@ bool small(const spec::OpRecord& op) { return of_a_vcpu(op) && op.size <= static
 
 // Blocks of 2M that many pages in a row may reach.
 uint64_t blocks_of(uint64_t pages) { return pages <= 1 ? pages : (pages - 2) / kBlockPages + 2; }
-
-// vcpu mod threads, without a division an op.
-class Share {
- public:
-  explicit Share(uint32_t threads)
-      : threads_(threads),
-        mask_(std::has_single_bit(threads) ? threads - 1 : 0),
-        reciprocal_((uint64_t{1} << 32) / threads + 1) {}
-  // The reciprocal is exact for 16-bit vcpus and so few threads.
-  uint32_t of(const spec::OpRecord& op) const {
-    if (mask_ != 0) return op.vcpu & mask_;
-    return op.vcpu - static_cast<uint32_t>(op.vcpu * reciprocal_ >> 32) * threads_;
-  }
-
- private:
-  uint32_t threads_;
-  uint32_t mask_;  // where the number of threads is a power of two
-  uint64_t reciprocal_;
-};
 }  // namespace
 
 struct Engine::Epoch {
@@ -76,7 +58,7 @@ struct Engine::Epoch {
   Outcome* outcomes;  // of the same numbers, or nullptr
   uint64_t first;
   uint64_t end;
-  bool open = false;  // it ends at the first op that is not small, wherever that is: each lane finds it
+  bool open = false;  // it ends at the first op that is not small, which the lanes look for
   bool may_allocate = true;
   bool may_write = true;
   bool worth_it = false;
@@ -91,12 +73,12 @@ Engine::Epoch Engine::glance(const spec::OpRecord* ops, uint64_t first, uint64_t
   const uint64_t most = std::min(
       {count - first, kMostBeside, deferred_.ops_until_due(ops_run_), have.budget / kMostOfSmall, room / kMostOfSmall});
   if (!have.any || most < std::min(count - first, kLeastOpen)) return epoch;
-  const Share share(static_cast<uint32_t>(vcpus_->lanes.size()));
-  const uint32_t lane_of_first = share.of(ops[first]);
+  const LaneByVcpu lane_of(static_cast<uint32_t>(vcpus_->lanes.size()));
+  const uint32_t lane_of_first = lane_of(ops[first]);
   bool several = false;
   for (uint64_t at = first; at < first + kLeastBeside; ++at) {
     if (at >= first + most || !small(ops[at])) return epoch;
-    several = several || share.of(ops[at]) != lane_of_first;
+    several = several || lane_of(ops[at]) != lane_of_first;
   }
   epoch.end = first + most;
   epoch.worth_it = several && !rmp_.busy();
@@ -132,13 +114,13 @@ Engine::Epoch Engine::survey(const spec::OpRecord* ops, uint64_t first, uint64_t
   bool looked_at_files = false;
   epoch.may_allocate = have.any;
   const uint64_t room = arena_.enabled() ? arena_.room_pages() : kUnlimited;
-  const Share share(static_cast<uint32_t>(vcpus_->lanes.size()));
+  const LaneByVcpu lane_of(static_cast<uint32_t>(vcpus_->lanes.size()));
   // A merge that was put off comes after its op, and so between epochs.
   const uint64_t most = std::min(count, first + std::min(kMostBeside, deferred_.ops_until_due(ops_run_)));
   uint64_t needed = 0;
   uint64_t written = 0;
   bool several = false;  // lanes with an op
-  const uint32_t lane_of_first = share.of(ops[first]);
+  const uint32_t lane_of_first = lane_of(ops[first]);
   uint64_t at = first;
   for (; at < most && of_a_vcpu(ops[at]); ++at) {
     uint64_t pages = 1;
@@ -160,7 +142,7 @@ Engine::Epoch Engine::survey(const spec::OpRecord* ops, uint64_t first, uint64_t
       looked_at_files = true;
     }
     if (static_cast<OpKind>(ops[at].kind) == OpKind::kGuestWrite) written += pages;
-    if (!several) several = share.of(ops[at]) != lane_of_first;
+    if (!several) several = lane_of(ops[at]) != lane_of_first;
   }
   epoch.end = at;
   epoch.may_write = written <= room;
@@ -187,74 +169,35 @@ uint32_t Engine::part_of_lane(uint64_t all, uint32_t most) const {
   return static_cast<uint32_t>(std::clamp<uint64_t>(all / (64 * vcpus_->lanes.size()), 1, most));
 }
 
-// The ops of a lane in an epoch, in order, found some ahead of the one that runs: so far the lane looks ahead.
-class OwnOps {
- public:
-  OwnOps(const Lane& lane, const spec::OpRecord* ops, uint64_t first, uint64_t end, bool open, Share share)
-      : next_(ops + first), end_(ops + end), lane_(lane.number), open_(open), share_(share) {}
-
-  const spec::OpRecord* const* found() const { return found_; }
-  uint32_t count() const { return count_; }
-  bool all_found() const { return next_ == end_; }
-  bool enough() const { return count_ > Lookahead::kDistance || all_found(); }
-  // Looks at some more of the epoch's ops: many, where there are many lanes. REQUIRES: not enough are found.
-  void find() {
-    const spec::OpRecord* const look = end_ - next_ > kLookedAtAtOnce ? next_ + kLookedAtAtOnce : end_;
-    const spec::OpRecord* op = next_;
-    uint32_t count = count_;
-    for (; op < look && (!open_ || small(*op)); ++op) {
-      found_[count] = op;
-      count += share_.of(*op) == lane_ ? 1 : 0;
-    }
-    count_ = count;
-    next_ = op;
-    if (op < look) end_ = op;
-  }
-  // The first `ran` are done.
-  void drop(uint32_t ran) {
-    std::copy(found_ + ran, found_ + count_, found_);
-    count_ -= ran;
-  }
-  // REQUIRES: all are found. Where the epoch ends.
-  const spec::OpRecord* end() const { return end_; }
-
- private:
-  static constexpr int kLookedAtAtOnce = 64;
-
-  const spec::OpRecord* next_;  // the first that was not looked at
-  const spec::OpRecord* end_;
-  uint32_t lane_;
-  bool open_;
-  Share share_;
-  uint32_t count_ = 0;
-  const spec::OpRecord* found_[Lookahead::kDistance + kLookedAtAtOnce + 1];
-};
-
 // The ops of one lane, in order. Returns the first that did not run; `ran` grows by those that did.
+template <bool kKept>
 uint64_t Engine::run_share(Lane& lane, const Epoch& epoch, uint64_t& ran) {
-  OwnOps own(lane, epoch.ops, epoch.first, epoch.end, epoch.open, Share(static_cast<uint32_t>(vcpus_->lanes.size())));
-  Lookahead ahead(vms_, lane);
-  const bool kept = epoch.outcomes != nullptr;
+  // Between looks at who waits, and at whoever wants the run to end.
+  constexpr uint32_t kOpsBetweenLooks = 8;
+  static_assert(LaneShares::kPadding >= Lookahead::kDistance);
+  const LaneShares::Place* places;
+  const uint32_t count = vcpus_->shares.gather(lane.number, places);
+  const spec::OpRecord* const ops = epoch.ops + epoch.first;
+  Outcome* const outcomes = kKept ? epoch.outcomes + epoch.first : nullptr;
   Outcome scratch{};
-  const spec::OpRecord* const* const ops = own.found();
-  for (;;) {
-    // Who waits for this lane's block does not wait for it to find its ops.
-    for (; !own.enough(); own.find()) lane.let_others_in();
-    const uint32_t count = own.count();
-    const uint32_t ready = own.all_found() ? count : count - Lookahead::kDistance;
-    if (ready == 0) return static_cast<uint64_t>(own.end() - epoch.ops);
-    for (uint32_t k = 0; k < ready; ++k) {
-      lane.let_others_in();
-      const auto i = static_cast<uint64_t>(ops[k] - epoch.ops);
-      if (lane.interrupted()) return i;
-      if (const uint32_t coming = k + Lookahead::kDistance; coming < count)
-        ahead.look(ran, *ops[coming], *ops[coming - 1]);
-      run_on(lane, *ops[k], kept ? epoch.outcomes[i] : scratch, kept);
-      if (lane.stop != Lane::Stop::kNo) return i;
-      ++ran;
+  Lookahead ahead(vms_, lane);
+  const auto stopped_at = [&](uint32_t k) {
+    ran = k;
+    return epoch.first + places[k];
+  };
+  for (uint32_t k = 0; k < count;) {
+    lane.let_others_in();
+    if (lane.interrupted()) return stopped_at(k);
+    for (const uint32_t look = std::min(count, k + kOpsBetweenLooks); k < look; ++k) {
+      const LaneShares::Place* const coming = places + k + Lookahead::kDistance;
+      ahead.look(k, ops[coming[0]], ops[coming[-1]]);
+      run_one<true>(lane, ops[places[k]], kKept ? outcomes[places[k]] : scratch, kKept);
+      if (lane.stop != Lane::Stop::kNo) [[unlikely]]
+        return stopped_at(k);
     }
-    own.drop(ready);
   }
+  ran = count;
+  return epoch.end;
 }
 
 // No lane runs any more: what they counted is the engine's.
@@ -278,6 +221,17 @@ uint64_t Engine::run_beside(Epoch& epoch) {
   };
   Vcpus& vcpus = *vcpus_;
   std::vector<Result> results(vcpus.lanes.size());
+  vcpus.shares.begin(epoch.ops + epoch.first, epoch.end - epoch.first);
+  auto look = [&vcpus, open = epoch.open](uint32_t member) {
+    if (open) {
+      vcpus.shares.look(member, [](const spec::OpRecord& op) { return small(op); });
+    } else {
+      vcpus.shares.look(member, [](const spec::OpRecord&) { return true; });
+    }
+  };
+  vcpus.team.run(look);
+  epoch.end = epoch.first + vcpus.shares.end();
+
   for (auto& lane : vcpus.lanes) {
     lane->stop = Lane::Stop::kNo;
     lane->may_allocate = epoch.may_allocate;
@@ -292,7 +246,9 @@ uint64_t Engine::run_beside(Epoch& epoch) {
     const ReleasedBlock released{lane};
     // A copy: what is here lies on the stack that member 0 writes to at every call.
     const Epoch mine = epoch;
-    results[member].stopped_at = run_share(lane, mine, results[member].ran);
+    Result& result = results[member];
+    result.stopped_at =
+        mine.outcomes != nullptr ? run_share<true>(lane, mine, result.ran) : run_share<false>(lane, mine, result.ran);
   };
   try {
     vcpus.team.run(work);
@@ -304,24 +260,6 @@ uint64_t Engine::run_beside(Epoch& epoch) {
 
   uint64_t ran = 0;
   uint64_t rest = epoch.end;
-  // A lane that was not stopped found the end.
-  uint64_t found = epoch.first;
-  bool ended = false;
-  for (size_t i = 0; i < results.size(); ++i) {
-    const bool stopped = vcpus.lanes[i]->stop != Lane::Stop::kNo;
-    if (!stopped) {
-      found = results[i].stopped_at;
-      ended = true;
-    } else if (!ended) {
-      found = std::max(found, results[i].stopped_at + 1);
-    }
-  }
-  if (epoch.open) {
-    // Where all were stopped the end is still to be found: to begin anew after each of them would bring the lanes
-    // together for a handful of ops.
-    while (!ended && found < epoch.end && small(epoch.ops[found])) ++found;
-    epoch.end = found;
-  }
   for (const Result& result : results) {
     ran += result.ran;
     rest = std::min(rest, result.stopped_at);
@@ -333,11 +271,11 @@ uint64_t Engine::run_beside(Epoch& epoch) {
 
   ++figures_.stalls;
   settle();
-  const Share share(static_cast<uint32_t>(vcpus.lanes.size()));
+  const LaneByVcpu lane_of(static_cast<uint32_t>(vcpus.lanes.size()));
   const bool kept = epoch.outcomes != nullptr;
   Outcome scratch{};
   for (uint64_t i = rest; i < epoch.end; ++i) {
-    if (i < results[share.of(epoch.ops[i])].stopped_at) continue;
+    if (i < results[lane_of(epoch.ops[i])].stopped_at) continue;
     if (lane_.interrupted()) break;
     run_on(lane_, epoch.ops[i], kept ? epoch.outcomes[i] : scratch, kept);
     if (lane_.stop != Lane::Stop::kNo) break;

@@ -36,7 +36,8 @@ class FrameReserve {
   // Each takes from what is here and answers false when nothing is.
   bool take_page(Mobility mobility, Pfn& pfn) {
     PartBlock& part = parts_[at(mobility)];
-    if (part.word == 0 && !next_word(part)) return false;
+    if (part.word == 0 && !next_word(part)) [[unlikely]]
+      return false;
     const auto bit = static_cast<uint32_t>(std::countr_zero(part.word));
     part.word &= part.word - 1;
     pfn = Pfn::of_block(part.block, part.word_index * 64 + bit);
@@ -110,7 +111,7 @@ class FrameReserve {
         turn_to_next();
       return true;
     }
-    void turn_to_next() {
+    [[gnu::noinline]] void turn_to_next() {
       if (next == runs) return;
       group = groups[next];
       left = units[next++];
@@ -129,7 +130,7 @@ class FrameReserve {
   };
 
   static size_t at(Mobility mobility) { return static_cast<size_t>(mobility); }
-  static bool next_word(PartBlock& part) {
+  [[gnu::noinline]] static bool next_word(PartBlock& part) {
     while (++part.word_index < Bitmap512::kWords) {
       part.word = part.free.words[part.word_index];
       part.free.words[part.word_index] = 0;

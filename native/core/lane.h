@@ -76,6 +76,7 @@ struct alignas(kNoSharingBytes) Lane {
       add_shared(tally, uint64_t{1});
     }
   }
+  bool holds(const File& file, uint64_t unit) const { return held_file == &file && held_unit == unit; }
   void release_block() {
     if (held_block != nullptr) held_block->unlock();
     held_block = nullptr;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/lane.h"
+#include "core/lane_shares.h"
 #include "core/team.h"
 
 namespace gmem {
@@ -32,7 +33,7 @@ struct VcpuFigures {
 
 // The threads of an engine and the lanes they run on.
 struct Vcpus {
-  explicit Vcpus(uint32_t threads) : team(threads) {
+  explicit Vcpus(uint32_t threads) : shares(threads), team(threads) {
     for (uint32_t i = 0; i < threads; ++i) {
       lanes.push_back(std::make_unique<Lane>());
       lanes.back()->locks = &locks;
@@ -42,6 +43,7 @@ struct Vcpus {
 
   LaneLocks locks;
   std::vector<std::unique_ptr<Lane>> lanes;
+  LaneShares shares;
   bool reserves_out = false;  // lanes hold frames
   Team team;
 };
