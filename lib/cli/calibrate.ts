@@ -6,6 +6,7 @@ import { calibrate, DEFAULT_REPETITIONS } from '../calibrate/calibrate.js';
 import { type Calibration, formatCalibration, machineLine } from '../calibrate/document.js';
 import { FIGURE_NAMES } from '../calibrate/figures.js';
 import { GmemError } from '../engine/error.js';
+import { visible } from '../ops/problems.js';
 import { duration } from '../report/format.js';
 import { EXIT, UsageError } from './exit.js';
 import { onInterrupt } from './interrupt.js';
@@ -94,6 +95,6 @@ function summary(result: Calibration, output: string): string {
     missing.set(why, [...(missing.get(why) ?? []), name]);
   }
   for (const [why, figures] of missing) lines.push(`  not measured, ${why}: ${figures.join(', ')}`);
-  const where = output === '-' ? '' : `wrote ${output}\n`;
+  const where = output === '-' ? '' : `wrote ${visible(output)}\n`;
   return `${machineLine(result)}; medians (10th to 90th percentile)\n${lines.join('\n')}\n${where}`;
 }

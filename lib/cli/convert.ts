@@ -1,6 +1,7 @@
 /** `gmem convert INPUT -o OUT`: any input as an op stream. */
 import { Command, Option } from 'commander';
 import { jsonlChunks } from '../ops/jsonl.js';
+import { visible } from '../ops/problems.js';
 import { grouped } from '../report/format.js';
 import { TRACE_FORMAT_NAMES } from '../trace/formats.js';
 import { openInput } from '../trace/input.js';
@@ -36,7 +37,7 @@ export function convertCommand(done: Done): Command {
       else await writeStream(ops, flags.output);
       if (!flags.quiet && flags.output !== '-') {
         process.stderr.write(
-          `wrote ${grouped(ops.length)} ops to ${flags.output}${fitted ? ', two of them fitted' : ''}\n`,
+          `wrote ${grouped(ops.length)} ops to ${visible(flags.output)}${fitted ? ', two of them fitted' : ''}\n`,
         );
       }
       done(EXIT.done);

@@ -6,6 +6,7 @@ import { mkdir, open, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { ResultsDocument } from '../compare/results.js';
 import { GmemError } from '../engine/error.js';
+import { visible } from '../ops/problems.js';
 import { DEFAULT_HTML_FILE, loadRenderer, type ReportFormat, reportFileName } from '../report/formats.js';
 import { reasonOf } from '../trace/source.js';
 import { EXIT, UsageError } from './exit.js';
@@ -100,7 +101,7 @@ export async function writeReports(targets: readonly Target[], document: Results
 /** Says on stderr which files there are now. */
 export function sayWritten(files: readonly string[]): void {
   for (const file of files) {
-    process.stderr.write(`wrote ${file}${file.endsWith('.html') ? ' (open it in a browser)' : ''}\n`);
+    process.stderr.write(`wrote ${visible(file)}${file.endsWith('.html') ? ' (open it in a browser)' : ''}\n`);
   }
 }
 

@@ -26,9 +26,14 @@ export function expectOk<O extends Outcome>(outcome: O): O & { ok: true } {
     throw argumentError('expectOk: accepted: an outcome');
   }
   if (outcome.ok) return outcome as O & { ok: true };
+  throw refusal(outcome);
+}
+
+/** A refused outcome as an error; `asked`: what the op was given, where the caller does not see that. */
+export function refusal(outcome: Outcome, asked: Readonly<Record<string, unknown>> = {}): GmemError {
   const op = OPS_OF.get(outcome);
-  const { ok: _, errno, ...rest } = outcome;
-  const details = Object.entries(rest).map(([name, value]) => `${name} ${value}`);
+  const { ok: _, errno, ...rest } = outcome as Outcome & Record<string, unknown>;
+  const details = Object.entries({ ...asked, ...rest }).map(([name, value]) => `${name} ${value}`);
   const message = [`${op ?? 'op'}: ${errno}`, ...details].join(', ');
-  throw new GmemError('ERR_GMEM_OP', message, { errno: errno as Errno, ...(op === undefined ? {} : { op }) });
+  return new GmemError('ERR_GMEM_OP', message, { errno: errno as Errno, ...(op === undefined ? {} : { op }) });
 }

@@ -12,7 +12,7 @@ import type { PageState } from '../spec/page-view.js';
 import { ORDER_1G, ORDER_2M, ORDER_4K } from '../spec/units.js';
 import { argumentError, checkKeys, type Size, toBytes } from './arguments.js';
 import type { Engine } from './engine.js';
-import { expectOk } from './expect.js';
+import { refusal } from './expect.js';
 import type { PageView } from './pages.js';
 
 /** An op's arguments without what the handle knows, sizes as numbers or text. */
@@ -94,7 +94,8 @@ export class Vm {
     const given = checkKeys('createGmem', options, ['size', 'flags', 'id']);
     const gmem = this.engine.gmem(given.id === undefined ? this.engine.freeGmemId() : (given.id as number));
     const args = { gmem: gmem.id, size: given.size, flags: given.flags };
-    expectOk(this.engine.apply(opOf(this.engine, 'create', 'vm', this.id, args)));
+    const outcome = this.engine.apply(opOf(this.engine, 'create', 'vm', this.id, args));
+    if (!outcome.ok) throw refusal(outcome, { gmem: gmem.id, size: given.size, flags: given.flags ?? 'none' });
     return gmem;
   }
 

@@ -91,22 +91,29 @@ export class OpRecords {
   ): number {
     const i = this.length;
     if ((i + 1) * RECORD_BYTES > this.#bytes.length) this.#grow();
-    this.#bytes[i * RECORD_BYTES] = kind;
-    this.#bytes[i * RECORD_BYTES + 1] = flags;
-    this.#u16[i * U16_PER_RECORD + 1] = vcpu;
-    const u = i * U32_PER_RECORD;
-    this.#u32[u + 1] = vm;
-    this.#u32[u + 2] = gmem;
-    this.#u32[u + 3] = arg;
-    const f = i * F64_PER_RECORD;
-    this.#f64[f + 2] = address;
-    this.#f64[f + 3] = size;
-    this.#f64[f + 4] = extra;
+    try {
+      this.#bytes[i * RECORD_BYTES] = kind;
+      this.#bytes[i * RECORD_BYTES + 1] = flags;
+      this.#u16[i * U16_PER_RECORD + 1] = vcpu;
+      const u = i * U32_PER_RECORD;
+      this.#u32[u + 1] = vm;
+      this.#u32[u + 2] = gmem;
+      this.#u32[u + 3] = arg;
+      const f = i * F64_PER_RECORD;
+      this.#f64[f + 2] = address;
+      this.#f64[f + 3] = size;
+      this.#f64[f + 4] = extra;
+    } catch (cause) {
+      // What no number can be made of, such as a symbol: to look at every field first would cost every append.
+      throw new GmemError('ERR_GMEM_ARGUMENT', 'fields of a record: accepted: numbers', { cause });
+    }
     this.length = i + 1;
     return i;
   }
 
   appendFields(fields: RecordFields): number {
+    if (typeof fields !== 'object' || fields === null)
+      throw new GmemError('ERR_GMEM_ARGUMENT', `fields of a record: got ${shown(fields)}, accepted: an object`);
     return this.append(
       fields.kind,
       fields.flags,

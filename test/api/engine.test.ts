@@ -71,7 +71,12 @@ for (const kind of ENGINES) {
     );
     const outcome = vm.touch({ gpa: 0 });
     assert.equal(expectOk(outcome), outcome);
-    assert.throws(() => vm.createGmem({ size: 4097 }), { code: 'ERR_GMEM_OP', errno: 'EINVAL', op: 'create' });
+    assert.throws(() => vm.createGmem({ size: 4097, id: 3 }), {
+      code: 'ERR_GMEM_OP',
+      errno: 'EINVAL',
+      op: 'create',
+      message: 'create: EINVAL, gmem 3, size 4097, flags none',
+    });
     host.close();
   });
 

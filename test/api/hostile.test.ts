@@ -189,6 +189,15 @@ test('records and outcomes', () => {
     survives('PageView', () => [...new api.PageView(0, value as never)]);
   }
   assert.deepEqual([records.length, records.opName(0), outcomes.decode(0, 'close')], [1, 'close', { ok: true }]);
+  for (const value of [Symbol('a'), 7n]) {
+    assert.throws(() => records.append(0, 0, 0, 0, 0, 0, 0, value as never, 0), { code: 'ERR_GMEM_ARGUMENT' });
+    assert.throws(() => records.appendFields(value as never), { code: 'ERR_GMEM_ARGUMENT' });
+  }
+  assert.throws(() => records.appendFields(undefined as never), {
+    code: 'ERR_GMEM_ARGUMENT',
+    message: /accepted: an object/,
+  });
+  assert.equal(records.length, 1);
   // Another thread could change a record between two looks at it.
   const shared = new Uint8Array(new SharedArrayBuffer(4096));
   assert.throws(() => api.OpRecords.over(shared), {

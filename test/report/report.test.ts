@@ -152,6 +152,11 @@ test('HTML: the command that gives the report again, where there is one', async 
     .map((run) => ({ ...run, policy: 'running-kernel', engine: 'kvm' as const }));
   const replayed: ResultsDocument = { ...document, schema: 'gmem.replay/1', results: kernel };
   assert.equal(command(replayed), 'gmem replay guest.jsonl --engine kvm');
+  // Nothing of a simulated host is said of the running kernel.
+  for (const term of ['Arch', 'Host memory, simulated', 'Seed', 'Cost table']) {
+    assert.ok(htmlReport(document).includes(`<dt>${term}</dt>`), term);
+    assert.ok(!htmlReport(replayed).includes(`<dt>${term}</dt>`), term);
+  }
   assert.equal(command(await sample({ policies: [{ name: 'mine', knobs: {} }] })), undefined);
 });
 

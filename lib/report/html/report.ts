@@ -127,16 +127,21 @@ function facts(document: ResultsDocument): Markup {
   const { input, settings, host } = document;
   const command = commandLine(document);
   const engines = [...new Set(document.results.map((result) => result.engine))].join(', ');
+  // The running kernel has a host of its own, and nothing of it is modelled.
+  const simulated: [string, string][] = [
+    ['Arch', settings.arch],
+    ['Host memory, simulated', formatBytes(settings.memory_bytes)],
+    ['Seed', String(settings.seed)],
+  ];
+  const modelled = document.results.some((result) => result.engine !== 'kvm');
   const items: [string, string, string?][] = [
     ['Input', `${input.path} (${input.format}${input.fitted ? ', VM and slot fitted' : ''})`],
     ['Guest memory', guestMemory(input)],
     ['Ops', grouped(input.ops)],
     ['Time covered', input.duration_us === undefined ? 'no times in the input' : duration(input.duration_us * 1000)],
-    ['Arch', settings.arch],
-    ['Host memory, simulated', formatBytes(settings.memory_bytes)],
-    ['Seed', String(settings.seed)],
+    ...(modelled ? simulated : []),
     ['Engine', `${engines}${settings.contents ? ', with page contents' : ', metadata only'}`],
-    ['Cost table', costTableLine(document)],
+    ...(modelled ? ([['Cost table', costTableLine(document)]] as [string, string][]) : []),
     ['Program', `${document.tool.name} ${document.tool.version}, Node ${host.node}`],
     ['Machine', `${host.cpu}, ${host.cpus} CPUs, ${formatBytes(host.memory_bytes)}, Linux ${host.kernel}`],
     ...(input.sha256 === undefined
