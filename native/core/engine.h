@@ -395,6 +395,9 @@ class Engine {
   // Section 7: accesses.
   Errno op_touch(Lane& lane, const spec::OpRecord& op, Outcome& out);
   Errno touch_pages(Lane& lane, const spec::OpRecord& op, Outcome& out);
+  Errno touch_elsewhere(Lane& lane, const spec::OpRecord& op, const Slot& slot, Outcome& out);
+  template <bool kBeside>
+  Errno touch_first(Lane& lane, const spec::OpRecord& op, Slot& slot, Outcome& out);
   Errno op_guest_access(Lane& lane, const spec::OpRecord& op, bool write, Outcome& out);
   Errno op_host_access(const spec::OpRecord& op, bool write, Outcome& out);
   Errno op_vmm_access(const spec::OpRecord& op, bool write, Outcome& out);

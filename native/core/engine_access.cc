@@ -32,16 +32,27 @@ Engine::Errno Engine::access_page(Lane& lane, BlockLock& block, Vm& vm, Gfn gfn,
   return error;
 }
 
-// Most touches are of one page that has a leaf.
+// Most touches are of one page of a slot of a VM that runs, and mostly it has a leaf. Calls nothing but last.
 Engine::Errno Engine::op_touch(Lane& lane, const spec::OpRecord& op, Outcome& out) {
   constexpr auto kPage = static_cast<double>(kPageBytes);
-  const Slot* slot = lane.locks == nullptr ? lane.running_slot(op.vm, op.address) : nullptr;
-  if (slot != nullptr && op.size >= 1 && op.size <= kPage) {
-    const auto gpa = static_cast<uint64_t>(static_cast<int64_t>(op.address));
-    const uint64_t end = (gpa & (kPageBytes - 1)) + static_cast<uint64_t>(static_cast<int64_t>(op.size));
-    if (end <= kPageBytes && slot->file->pages.leaf_order(slot->index_of({gpa >> kPageShift})) >= 0) return spec::kOk;
-  }
-  return touch_pages(lane, op, out);
+  Slot* slot = lane.running_slot(op.vm, op.address);
+  if (slot == nullptr || !(op.size >= 1 && op.size <= kPage)) return touch_pages(lane, op, out);
+  const auto gpa = static_cast<uint64_t>(static_cast<int64_t>(op.address));
+  const uint64_t end = (gpa & (kPageBytes - 1)) + static_cast<uint64_t>(static_cast<int64_t>(op.size));
+  if (end > kPageBytes) return touch_pages(lane, op, out);
+  const Index index = slot->index_of({gpa >> kPageShift});
+  if (lane.locks != nullptr && !lane.holds(*slot->file, lock_range(index)))
+    return touch_elsewhere(lane, op, *slot, out);
+  if (slot->file->pages.leaf_order(index) >= 0) return spec::kOk;
+  return lane.locks == nullptr ? touch_first<false>(lane, op, *slot, out) : touch_first<true>(lane, op, *slot, out);
+}
+
+// Beside others, at a block that the lane does not hold yet.
+[[gnu::noinline]] Engine::Errno Engine::touch_elsewhere(Lane& lane, const spec::OpRecord& op, const Slot& slot,
+                                                        Outcome& out) {
+  const Gfn gfn{static_cast<uint64_t>(static_cast<int64_t>(op.address)) >> kPageShift};
+  BlockLock(lane).hold(*slot.file, lock_range(slot.index_of(gfn)));
+  return op_touch(lane, op, out);
 }
 
 [[gnu::noinline]] Engine::Errno Engine::touch_pages(Lane& lane, const spec::OpRecord& op, Outcome& out) {

@@ -132,6 +132,24 @@ template <bool kBeside>
   return error;
 }
 
+// The same for a touch of one page, of the kind that it has now.
+template <bool kBeside>
+[[gnu::noinline]] Engine::Errno Engine::touch_first(Lane& lane, const spec::OpRecord& op, Slot& slot, Outcome& out) {
+  const bool to_private = page_of_slot_private(slot, gfn_of(op));
+  if (!served_from_gmem(*slot.file, to_private)) [[unlikely]]
+    return touch_pages(lane, op, out);
+  Mapping mapping;
+  const Errno error = fault_without_leaf<kBeside>(lane, slot, gfn_of(op), to_private, true, mapping);
+  if (error == spec::kOk && mapping.exit == spec::Exit::kNone) [[likely]]
+    return spec::kOk;
+  set_exit(out, mapping.exit);
+  set_value(out, spec::kTouchDone, 0);
+  return error;
+}
+
+template Engine::Errno Engine::touch_first<false>(Lane&, const spec::OpRecord&, Slot&, Outcome&);
+template Engine::Errno Engine::touch_first<true>(Lane&, const spec::OpRecord&, Slot&, Outcome&);
+
 // An op in a slot of a VM that runs. REQUIRES: its address lies in the slot. What it calls it calls last, so that a
 // fault of a mapped page needs nothing but registers.
 template <bool kBeside>
