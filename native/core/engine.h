@@ -254,6 +254,7 @@ class Engine {
   Errno fault_in(Lane& lane, const spec::OpRecord& op, Slot& slot, Outcome& out);
   template <bool kBeside>
   Errno fault_first(Lane& lane, const spec::OpRecord& op, Slot& slot, Outcome& out);
+  Errno fault_rest(Lane& lane, const spec::OpRecord& op, Slot& slot, Outcome& out);
   Errno fault_anywhere(Lane& lane, const spec::OpRecord& op, Outcome& out);
   Errno fault_beside(Lane& lane, const spec::OpRecord& op, Outcome& out);
   Errno fault_elsewhere(Lane& lane, const spec::OpRecord& op, const Slot& slot, Outcome& out);
@@ -262,7 +263,8 @@ class Engine {
   template <bool kBeside>
   Errno fault_at(Lane& lane, Vm& vm, Slot* slot, Gfn gfn, bool to_private, bool map, Mapping& mapping);
   template <bool kBeside>
-  Errno fault_without_leaf(Lane& lane, Slot& slot, Gfn gfn, bool to_private, bool map, Mapping& mapping);
+  bool fault_simply(Lane& lane, Slot& slot, Gfn gfn, bool to_private, Mapping& mapping);
+  Errno fault_not_simple(Lane& lane, Slot& slot, Gfn gfn, bool to_private, bool map, Mapping& mapping);
   template <bool kBeside>
   Errno fault_unmapped(Lane& lane, Slot& slot, Gfn gfn, bool to_private, bool map, Mapping& mapping);
   // A live leaf for a private or a shared access to a page of a gmem file. It allows nothing that its page is not
@@ -398,6 +400,7 @@ class Engine {
   Errno touch_elsewhere(Lane& lane, const spec::OpRecord& op, const Slot& slot, Outcome& out);
   template <bool kBeside>
   Errno touch_first(Lane& lane, const spec::OpRecord& op, Slot& slot, Outcome& out);
+  Errno touch_rest(Lane& lane, const spec::OpRecord& op, Slot& slot, bool to_private, Outcome& out);
   Errno op_guest_access(Lane& lane, const spec::OpRecord& op, bool write, Outcome& out);
   Errno op_host_access(const spec::OpRecord& op, bool write, Outcome& out);
   Errno op_vmm_access(const spec::OpRecord& op, bool write, Outcome& out);

@@ -94,15 +94,19 @@ template <bool kBeside>
   return fresh_pages_ && fault_fresh_page<kBeside>(lane, slot, index, assign, mapping);
 }
 
-// The first fault of a page that no leaf covers, or a fault that is not that simple.
+// The first fault of a page that no leaf covers, if it is that simple; else false, and nothing has changed but that the
+// folio may be there.
 template <bool kBeside>
-[[gnu::always_inline]] inline Engine::Errno Engine::fault_without_leaf(Lane& lane, Slot& slot, Gfn gfn, bool to_private,
-                                                                       bool map, Mapping& mapping) {
-  if (map && slot.file->open) {
-    const SchemeLock scheme(lane, kBeside ? slot.file->scheme_lock : nullptr);
-    if (fault_fresh<kBeside>(lane, slot, slot.index_of(gfn), snp_ && to_private, mapping)) return spec::kOk;
-  }
-  if (kBeside && lane.stop != Lane::Stop::kNo) [[unlikely]]
+[[gnu::always_inline]] inline bool Engine::fault_simply(Lane& lane, Slot& slot, Gfn gfn, bool to_private,
+                                                        Mapping& mapping) {
+  if (!slot.file->open) return false;
+  const SchemeLock scheme(lane, kBeside ? slot.file->scheme_lock : nullptr);
+  return fault_fresh<kBeside>(lane, slot, slot.index_of(gfn), snp_ && to_private, mapping);
+}
+
+// The same where it is not, or may not be.
+Engine::Errno Engine::fault_not_simple(Lane& lane, Slot& slot, Gfn gfn, bool to_private, bool map, Mapping& mapping) {
+  if (lane.stop != Lane::Stop::kNo) [[unlikely]]
     return spec::kENOMEM;
   return fault_gmem(lane, slot, gfn, to_private, map, mapping);
 }
@@ -110,7 +114,8 @@ template <bool kBeside>
 template <bool kBeside>
 [[gnu::noinline]] Engine::Errno Engine::fault_unmapped(Lane& lane, Slot& slot, Gfn gfn, bool to_private, bool map,
                                                        Mapping& mapping) {
-  return fault_without_leaf<kBeside>(lane, slot, gfn, to_private, map, mapping);
+  if (map && fault_simply<kBeside>(lane, slot, gfn, to_private, mapping)) return spec::kOk;
+  return fault_not_simple(lane, slot, gfn, to_private, map, mapping);
 }
 
 template Engine::Errno Engine::fault_unmapped<false>(Lane&, Slot&, Gfn, bool, bool, Mapping&);
@@ -120,14 +125,22 @@ namespace {
 // Of the fault of an op whose address lies in a slot.
 Gfn gfn_of(const spec::OpRecord& op) { return {static_cast<uint64_t>(static_cast<int64_t>(op.address)) >> kPageShift}; }
 bool wants_private(const spec::OpRecord& op) { return (op.flags & spec::kFlagPrivate) != 0; }
+bool wants_leaf(const spec::OpRecord& op) { return (op.flags & spec::kFlagNoMap) == 0; }
 }  // namespace
 
-// The same for an op.
+// The same for an op. What is simple has a Mapping that no call sees: it stays in registers.
 template <bool kBeside>
 [[gnu::noinline]] Engine::Errno Engine::fault_first(Lane& lane, const spec::OpRecord& op, Slot& slot, Outcome& out) {
   Mapping mapping;
-  const Errno error = fault_without_leaf<kBeside>(lane, slot, gfn_of(op), wants_private(op),
-                                                  (op.flags & spec::kFlagNoMap) == 0, mapping);
+  if (!wants_leaf(op) || !fault_simply<kBeside>(lane, slot, gfn_of(op), wants_private(op), mapping)) [[unlikely]]
+    return fault_rest(lane, op, slot, out);
+  set_mapping(out, spec::kOk, mapping);
+  return spec::kOk;
+}
+
+[[gnu::noinline]] Engine::Errno Engine::fault_rest(Lane& lane, const spec::OpRecord& op, Slot& slot, Outcome& out) {
+  Mapping mapping;
+  const Errno error = fault_not_simple(lane, slot, gfn_of(op), wants_private(op), wants_leaf(op), mapping);
   set_mapping(out, error, mapping);
   return error;
 }
@@ -139,9 +152,16 @@ template <bool kBeside>
   if (!served_from_gmem(*slot.file, to_private)) [[unlikely]]
     return touch_pages(lane, op, out);
   Mapping mapping;
-  const Errno error = fault_without_leaf<kBeside>(lane, slot, gfn_of(op), to_private, true, mapping);
-  if (error == spec::kOk && mapping.exit == spec::Exit::kNone) [[likely]]
+  if (fault_simply<kBeside>(lane, slot, gfn_of(op), to_private, mapping)) [[likely]]
     return spec::kOk;
+  return touch_rest(lane, op, slot, to_private, out);
+}
+
+[[gnu::noinline]] Engine::Errno Engine::touch_rest(Lane& lane, const spec::OpRecord& op, Slot& slot, bool to_private,
+                                                   Outcome& out) {
+  Mapping mapping;
+  const Errno error = fault_not_simple(lane, slot, gfn_of(op), to_private, true, mapping);
+  if (error == spec::kOk && mapping.exit == spec::Exit::kNone) return spec::kOk;
   set_exit(out, mapping.exit);
   set_value(out, spec::kTouchDone, 0);
   return error;
