@@ -47,7 +47,8 @@ export function punch(state: State, op: RecordFields): Reply {
   if (!validRange(op.address, op.size)) return refuse('EINVAL');
   const first = op.address / PAGE_BYTES;
   const end = first + op.size / PAGE_BYTES;
-  if (state.knobs.punch === 'refuse') {
+  // A VMM that punches whole huge pages, or nothing, never shows the kernel a hole to refuse.
+  if (state.knobs.punch === 'refuse' && state.knobs.vmmPunch === 'exact') {
     const endFits = end % state.hugePages === 0 || end >= file.pages;
     if (first % state.hugePages !== 0 || !endFits) return refuse('EINVAL');
   }

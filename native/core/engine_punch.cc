@@ -46,7 +46,8 @@ Engine::Errno Engine::op_punch(const spec::OpRecord& op, Outcome& out) {
   const ByteRange range{quantity(op.address), quantity(op.size)};
   if (!range.positive() || !range.aligned()) return spec::kEINVAL;
   const Run<Index> wanted = range.pages<Index>();
-  if (knobs_.punch == spec::Punch::kRefuse) {
+  // A VMM that punches whole huge pages, or nothing, never shows the kernel a hole to refuse.
+  if (knobs_.punch == spec::Punch::kRefuse && knobs_.vmm_punch == spec::VmmPunch::kExact) {
     const uint64_t huge = uint64_t{1} << huge_order_;
     if (wanted.first.value % huge != 0) return spec::kEINVAL;
     if (wanted.end.value % huge != 0 && wanted.end.value < file->size.value) return spec::kEINVAL;

@@ -40,6 +40,24 @@ export const punchDesigns: readonly Rule[] = [
     counters: { folios_freed_2m: 2, folios_freed_4k: 1 },
   },
   {
+    rule: 'refuse after vmmPunch: a VMM that punches whole huge pages is never refused; alignment to pages still is',
+    policy: { ...huge, punch: 'refuse', vmmPunch: 'whole-folio' },
+    steps: [
+      ...boot(2 * HUGE),
+      allocated(2 * HUGE),
+      punched(1, 1, 0),
+      [{ ...PUNCH, offset: 1 }, no('EINVAL')],
+      punched(1, 1023, 512),
+    ],
+    counters: { folios_freed_2m: 1 },
+  },
+  {
+    rule: 'refuse after vmmPunch never: there is no hole to refuse',
+    policy: { ...huge, punch: 'refuse', vmmPunch: 'never' },
+    steps: [...boot(HUGE), allocated(HUGE), punched(1, 1, 0)],
+    counters: { host_pages_end: 512 },
+  },
+  {
     rule: 'zero by discard: the partial 2M folio stays, its covered pages are shared in the RMP, zero and unmarked',
     policy: { ...huge, punch: 'zero' },
     arch: 'snp',
