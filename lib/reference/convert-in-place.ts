@@ -44,6 +44,7 @@ export function convertInPlace(state: State, vm: Vm, first: number, end: number,
       break;
     }
     split += convertPiece(state, slot.file, verdict.changing, to, content);
+    if (content === 'zero') convertContent(state, slot.file, firstIndex, endIndex, content);
     changed.push(...verdict.changing.map((range) => ({ ...range, file: slot.file })));
   }
   const merged = to === 'private' && state.knobs.merge === 'eager' ? mergeOver(state, changed) : 0;
@@ -61,7 +62,12 @@ function contentSupported(state: State, vm: Vm, to: Kind, content: Content): boo
   return content !== 'preserve' || !encrypts || (to === 'private' && !vm.finalized);
 }
 
-/** Steps 4 to 9, for the sub-ranges of a piece whose kind changes. Nothing fails any more. @returns split events. */
+/**
+ * Steps 4 to 9, for the sub-ranges of a piece whose kind changes. Nothing fails any more. Zeros come after it: they were
+ * promised over the whole piece, whatever kind its pages had.
+ *
+ * @returns split events
+ */
 function convertPiece(
   state: State,
   file: GmemFile,
@@ -79,7 +85,7 @@ function convertPiece(
       releaseRmp(state, file, first, end);
       if (!state.natural) split += splitOver(state, file, first, end);
     }
-    convertContent(state, file, first, end, content);
+    if (content !== 'zero') convertContent(state, file, first, end, content);
   }
   if (to === 'private') for (const { first, end } of changing) prepareEarly(state, file, first, end);
   return split;

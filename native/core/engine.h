@@ -455,6 +455,7 @@ class Engine {
     File* file;
     uint64_t first;
     uint64_t end;
+  void zero_piece(File& file, Run<Index> piece);
   };
   bool merge_if_possible(File& file, uint64_t first_block, uint64_t blocks);
   uint64_t merge_ranges(const std::vector<ChangedBlocks>& changed);

@@ -19,7 +19,7 @@ void Engine::recount_shared_group(File& file, Index index, uint64_t flags) {
   shared_groups_ += change;
 }
 
-// The page is `present` and changes its kind: RMP and contents follow.
+// The page is there and of its new kind: RMP and contents follow.
 void Engine::convert_present_page(File& file, Index index, Pfn pfn, bool to_private, spec::Content content) {
   if (snp_ && !to_private) {
     if (rmp_.is_huge(pfn)) smash(pfn);
@@ -51,11 +51,17 @@ bool Engine::convert_page(File& file, Index index, bool to_private, spec::Conten
   const bool on = to_private != file.initially_private;
   const uint64_t flags = kinds.flags_of_64(index);
   changed = ((flags >> (index.value & 63)) & 1) != static_cast<uint64_t>(on);
-  if (!changed) return true;
+  Pfn pfn;
+  if (!changed) {
+    // Zeros are promised whatever kind the page had.
+    if (content == spec::Content::kZero && file.pages.find(index, pfn)) {
+      convert_present_page(file, index, pfn, to_private, content);
+    }
+    return true;
+  }
   kinds.flip(index);
   if (merges_later_) deferred_.take_out(file.serial, block / huge_blocks());
   recount_shared_group(file, index, flags);
-  Pfn pfn;
   const bool present = file.pages.find(index, pfn);
   if (word.has_line() && file.pages.unmap_small(index)) count(Counter::kZaps4k);
   if (present) convert_present_page(file, index, pfn, to_private, content);

@@ -135,12 +135,25 @@ void Engine::convert_content(File& file, uint64_t block, const Bitmap512& pages,
   }
 }
 
+// Zeros are promised over the whole piece, whatever kind its pages had: this is for those that keep it.
+void Engine::zero_piece(File& file, Run<Index> piece) {
+  const uint64_t end = (piece.end - Pages{1}).block() + 1;
+  for (uint64_t block = file.pages.next_touched(piece.first.block(), end); block < end && !lane_.interrupted();
+       block = file.pages.next_touched(block + 1, end)) {
+    convert_content(file, block, file.pages.present_bits(block) & block_mask(piece, block), spec::Content::kZero);
+  }
+}
+
 Engine::Errno Engine::convert_piece(Conversion& conversion, File& file, Run<Index> piece) {
   conversion.refused = piece.first;
   if (!file.open) return spec::kEBADF;
   ShareMap& kinds = *file.changed_kinds;
   const bool on = conversion.to_private != file.initially_private;
-  if (!any_differing(kinds, piece, on)) return spec::kOk;
+  const bool zero = conversion.content == spec::Content::kZero;
+  if (!any_differing(kinds, piece, on)) {
+    if (zero) zero_piece(file, piece);
+    return spec::kOk;
+  }
   const Errno error =
       conversion.to_private ? check_to_private(conversion, file, piece) : check_to_shared(conversion, file, piece);
   if (lane_.stop != Lane::Stop::kNo) return spec::kOk;
@@ -195,8 +208,9 @@ Engine::Errno Engine::convert_piece(Conversion& conversion, File& file, Run<Inde
       if (snp_) share_in_rmp(file, block, present);
       if (!natural_) split_for_shared(lane_, file, block, present, conversion.splits);
     }
-    convert_content(file, block, present, conversion.content);
+    if (!zero) convert_content(file, block, present, conversion.content);
   }
+  if (zero) zero_piece(file, {piece.first, reached});
   // Told to end, the rest is prepared by its faults.
   constexpr uint64_t kPages = uint64_t{16} << kBlockShift;
   for (Run<Index> run : turned) {
