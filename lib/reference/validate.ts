@@ -9,6 +9,7 @@ import { BLOCK_PAGES } from './frames.js';
 import { mayRun } from './launch.js';
 import { leafOrder, zapGfns } from './leaves.js';
 import { type Block, blockOf, pageAt, type Slot, type Vm } from './model.js';
+import { mappingOrder, prepare } from './prepare.js';
 import { aligned } from './ranges.js';
 import { type Reply, refuse } from './reply.js';
 import { PVALIDATE_CODE, type RmpEntry } from './rmp.js';
@@ -41,13 +42,23 @@ function pvalidate(state: State, vm: Vm, gfn: number, size: number): Reply {
   const entry = state.rmp.lookup(pfn) as RmpEntry;
   if (size === HUGE_BYTES && !entry.huge) return { values: { code: PVALIDATE_CODE.sizeMismatch } };
   if (size === PAGE_BYTES && entry.huge) {
-    const head = gfn - (gfn % BLOCK_PAGES);
-    smash(state, pfn);
-    zapGfns(state, vm, head, head + BLOCK_PAGES);
+    handleRmpFault(state, slot, gfn, pfn);
     const again = privateAccess(state, vm, gfn);
     if (again !== undefined) return again;
   }
   return { values: { code: state.rmp.validate(pfn) } };
+}
+
+/**
+ * The host's answer to a 4K PVALIDATE on a 2M entry (sev_handle_rmp_fault). It gets the page as a fault does, prepare hook
+ * and all, and zaps 512 gfns from the faulting one on: not those of the block, which starts before.
+ */
+function handleRmpFault(state: State, slot: Slot, gfn: number, pfn: number): void {
+  const index = indexOf(slot, gfn);
+  const order = mappingOrder(state, slot, index, (blockOf(slot.file, index) as Block).order, 'private');
+  prepare(state, slot, index, order, 'private');
+  smash(state, pfn);
+  zapGfns(state, slot.vm, gfn, gfn + BLOCK_PAGES);
 }
 
 /** The level of the accept travels with the EPT violation it causes, so the fault maps no more than that. */

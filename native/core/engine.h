@@ -470,6 +470,7 @@ class Engine {
   Errno op_split(const spec::OpRecord& op, Outcome& out);
   Errno op_merge(const spec::OpRecord& op, Outcome& out);
   static uint64_t folio_first_block(const BlockWord& word, uint64_t block) {
+  void handle_rmp_fault(Vm& vm, Slot& slot, Gfn gfn, Pfn pfn);
     return word.held() == BlockWord::Held::k1g ? block / kRegionBlocks * kRegionBlocks : block;
   }
   static uint64_t folio_blocks(const BlockWord& word) {

@@ -152,6 +152,16 @@ Engine::Errno Engine::fill_page(const File& file, Index index, Pfn pfn, Gfn gfn,
   return spec::kOk;
 }
 
+// sev_handle_rmp_fault: gets the page as a fault does, prepare hook and all, and zaps 512 gfns from the faulting one
+// on, not those of its block. A hook that is given up is met again by the fault that follows.
+void Engine::handle_rmp_fault(Vm& vm, Slot& slot, Gfn gfn, Pfn pfn) {
+  File& file = *slot.file;
+  const Index index = slot.index_of(gfn);
+  prepare(lane_, file, slot, index, mapping_order(slot, file.pages, index), true);
+  smash(pfn);
+  zap_gfns(vm, {gfn, gfn + Pages{kBlockPages}});
+}
+
 Engine::Errno Engine::op_validate(const spec::OpRecord& op, Outcome& out) {
   enum Code { kOk = 0, kFailInput = 1, kFailSizeMismatch = 6, kNoUpdate = 255 };
   Errno refused;
@@ -187,9 +197,7 @@ Engine::Errno Engine::op_validate(const spec::OpRecord& op, Outcome& out) {
   rmp_.lookup(mapping.pfn, entry);
   if (entry.huge && !huge) {
     // The 4K instruction on a 2M entry faults; the host smashes the entry and the guest tries again.
-    smash(mapping.pfn);
-    const Gfn first = Gfn::of_block(gfn.block());
-    zap_gfns(*vm, {first, first + Pages{kBlockPages}});
+    handle_rmp_fault(*vm, *slot, gfn, mapping.pfn);
     if (const Errno error = reach(); error != spec::kOk) return error;
     rmp_.lookup(mapping.pfn, entry);
   }

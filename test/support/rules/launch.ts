@@ -13,6 +13,9 @@ export const launch: readonly Rule[] = [
     rule: 'populate: EBADF, EINVAL for range and finalized VM, slot EINVAL, closed file EFAULT',
     steps: [
       ...boot(PAGE),
+      [{ op: 'destroy', vm: 2 }, ok],
+      [{ ...POPULATE, vm: 2, size: 0 }, no('EBADF')],
+      [{ op: 'finalize', vm: 2 }, no('EBADF')],
       [PRIVATE, ok],
       [{ ...POPULATE, size: 0 }, no('EINVAL')],
       [{ ...POPULATE, size: -PAGE }, no('EINVAL')],
@@ -134,8 +137,12 @@ export const launch: readonly Rule[] = [
     ],
   },
   {
-    rule: 'validate: EBADF, EOPNOTSUPP, EINVAL',
-    steps: [[{ ...VALIDATE, size: 5 }, no('EOPNOTSUPP')]],
+    rule: 'validate on none: EBADF, then EOPNOTSUPP before the arguments are looked at',
+    steps: [
+      [{ op: 'destroy', vm: 1 }, ok],
+      [{ ...VALIDATE, vm: 1, size: 5 }, no('EBADF')],
+      [{ ...VALIDATE, size: 5 }, no('EOPNOTSUPP')],
+    ],
   },
   {
     rule: 'validate on snp: size, gpa, alignment to the size is code 1 and does nothing',
@@ -197,7 +204,7 @@ export const launch: readonly Rule[] = [
     ],
   },
   {
-    rule: 'validate 4K on a validated 2M entry: 255, and every entry stays validated',
+    rule: 'validate 4K on a validated 2M entry: 255, and every entry stays validated; the RMP fault calls the hook too',
     arch: 'snp',
     policy: { hugepages: '2M', preparedness: 'none' },
     steps: [
@@ -205,8 +212,37 @@ export const launch: readonly Rule[] = [
       [{ ...VALIDATE, size: HUGE }, yes({ code: 0 })],
       [{ ...VALIDATE, gpa: 7 * PAGE }, yes({ code: 255 })],
     ],
-    counters: { psmash: 1, pvalidate: 2, prepares: 2 },
+    counters: { psmash: 1, pvalidate: 2, prepares: 3, pages_cleared: 512 },
     pages: [{ index: 500, rmp: { asid: 1, gfn: 500, order: 0, validated: true, immutable: false } }],
+  },
+  {
+    rule: 'validate 4K on a 2M entry zaps 512 gfns from its own on: leaves before it stay, the next block loses its own',
+    arch: 'snp',
+    policy: { hugepages: '2M' },
+    steps: [
+      ...boot(2 * HUGE),
+      privately(0, 0, 9),
+      [{ op: 'split', offset: 0, size: PAGE }, yes({ split: 1 })],
+      privately(6, 6),
+      privately(8, 8),
+      privately(512, 512, 9),
+      [{ ...VALIDATE, gpa: 7 * PAGE }, yes({ code: 0 })],
+    ],
+    counters: { psmash: 1, zaps_2m: 2, zaps_4k: 2 },
+    pages: [
+      { index: 6, leaf: 0 },
+      { index: 7, leaf: 0 },
+      { index: 8, leaf: undefined },
+      { index: 512, leaf: undefined, rmp: { asid: 1, gfn: 512, order: 9, validated: false, immutable: false } },
+    ],
+  },
+  {
+    rule: 'validate 4K on a 2M entry, at the first gfn of its block: the next block keeps its leaf',
+    arch: 'snp',
+    policy: { hugepages: '2M' },
+    steps: [...boot(2 * HUGE), privately(0, 0, 9), privately(512, 512, 9), [VALIDATE, yes({ code: 0 })]],
+    counters: { psmash: 1, zaps_2m: 1 },
+    pages: [{ index: 512, leaf: 9 }],
   },
   {
     rule: 'a page that comes back after a punch has to be validated again',
