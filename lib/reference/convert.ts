@@ -57,11 +57,16 @@ function convertByDiscard(state: State, vm: Vm, first: number, end: number, to: 
   return { values: { changed, split, merged: 0 } };
 }
 
-/** Zaps and stores, unless every gfn of [first, end) has the kind already. @returns gfns whose kind changed. */
+/**
+ * Zaps what is mapped as it was and stores, unless every gfn of [first, end) has the kind already
+ * (kvm_arch_pre_set_memory_attributes).
+ *
+ * @returns gfns whose kind changed
+ */
 function setKind(state: State, vm: Vm, first: number, end: number, to: Kind): number {
   const changed = vm.kinds.countOther(first, end, to);
   if (changed === 0) return 0;
-  zapGfns(state, vm, first, end);
+  zapGfns(state, vm, first, end, { kind: to === 'private' ? 'shared' : 'private' });
   vm.kinds.set(first, end, to);
   return changed;
 }

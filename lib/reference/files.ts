@@ -9,7 +9,7 @@ import { dropAllCopies } from './copies.js';
 import { forgetFile } from './deferred-merges.js';
 import { freePages } from './folios.js';
 import { Kinds } from './kinds.js';
-import { zapIndexes } from './leaves.js';
+import { ofFile, zapIndexes } from './leaves.js';
 import type { GmemFile, Vm } from './model.js';
 import { aligned } from './ranges.js';
 import { OK, type Reply, refuse } from './reply.js';
@@ -62,7 +62,7 @@ export function create(state: State, op: RecordFields): Reply {
 export function close(state: State, op: RecordFields): Reply {
   const file = state.gmems.get(op.gmem);
   if (file === undefined) return refuse('EBADF');
-  zapIndexes(state, file, 0, file.pages);
+  zapIndexes(state, file, 0, file.pages, ofFile(state));
   freePages(state, file, 0, file.pages);
   if (state.pool !== undefined) state.pool.reserved -= file.pages / state.hugePages;
   file.open = false;

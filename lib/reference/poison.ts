@@ -4,7 +4,7 @@
 import type { RecordFields } from '../ops/records.js';
 import { NO_PFN } from '../spec/page-view.js';
 import { ORDER_4K, PAGE_BYTES } from '../spec/units.js';
-import { zapIndexes } from './leaves.js';
+import { ofFile, zapIndexes } from './leaves.js';
 import { folioAround, type GmemFile, type IndexRange, pageAt } from './model.js';
 import { aligned } from './ranges.js';
 import { OK, type Reply, refuse } from './reply.js';
@@ -22,7 +22,7 @@ export function poison(state: State, op: RecordFields): Reply {
   if (state.frames.poisoned.has(pfn)) return OK;
 
   const unit = poisonedUnit(state, file, index);
-  zapIndexes(state, file, unit.first, unit.end);
+  zapIndexes(state, file, unit.first, unit.end, ofFile(state));
   for (let at = unit.first; at < unit.end; at += 1) {
     const frame = pageAt(file, at);
     if (state.rmp.lookup(frame)?.huge) smash(state, frame);

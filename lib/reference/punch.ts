@@ -6,7 +6,7 @@ import { NO_PFN } from '../spec/page-view.js';
 import { ORDER_4K, PAGE_BYTES } from '../spec/units.js';
 import { ensurePage, freePages } from './folios.js';
 import { unmark } from './historical-effects.js';
-import { zapIndexes } from './leaves.js';
+import { ofFile, zapIndexes } from './leaves.js';
 import { blockParts, folioAround, type GmemFile, type IndexRange, rangeAround } from './model.js';
 import { clearAndMark } from './prepare.js';
 import { validRange } from './ranges.js';
@@ -85,7 +85,7 @@ function wholeHugePages(file: GmemFile, first: number, end: number, pages: numbe
 function punchFolios(state: State, file: GmemFile, range: IndexRange): Punched {
   const result: Punched = { freed: 0, zeroed: 0, split: 0 };
   for (const { block, base, first, end } of blockParts(file, range.first, range.end)) {
-    zapIndexes(state, file, first, end);
+    zapIndexes(state, file, first, end, ofFile(state));
     const folio = rangeAround(base, block.order);
     const whole = block.order === ORDER_4K || (first === folio.first && end === folio.end);
     if (whole) {

@@ -378,10 +378,15 @@ class Engine {
   void mark_page(File& file, Index index) { file.pages.mark(index); }
   uint32_t install_leaf(Lane& lane, File& file, Index index, uint32_t level, bool map);
   void zap_page(Lane& lane, File& file, Index index);
-  bool zap(Lane& lane, File& file, Run<Index> run);
-  void zap_block(Lane& lane, File& file, uint64_t block, const Bitmap512& mask);
+  // Which leaves an invalidation reaches. Only tdx keeps private and shared ones in tables of their own; elsewhere all
+  // go, whatever is asked for (kvm_gfn_range_filter_to_root_types).
+  enum class Leaves : uint8_t { kAll, kPrivate, kShared };
+  // By the file: by discard it holds private pages alone, in place pages of either kind.
+  Leaves leaves_of_file() const { return in_place_ ? Leaves::kAll : Leaves::kPrivate; }
+  bool zap(Lane& lane, File& file, Run<Index> run, Leaves which = Leaves::kAll);
+  void zap_block(Lane& lane, File& file, uint64_t block, const Bitmap512& mask, Leaves which = Leaves::kAll);
   void zap_larger_leaf(Lane& lane, PageMap& pages, uint64_t block);
-  bool zap_gfns(Vm& vm, Run<Gfn> run);
+  bool zap_gfns(Vm& vm, Run<Gfn> run, Leaves which = Leaves::kAll);
 
   // Sections 22 and 23: what tdx does otherwise. Elsewhere nothing of it runs.
   Vm* first_run(Lane& lane, Vm& vm, Errno& refused);
@@ -389,7 +394,7 @@ class Engine {
   Errno accept(Vm& vm, Slot* slot, Gfn gfn, bool huge, Outcome& out);
   Bitmap512 private_leaves(const File& file, uint64_t block) const;
   uint32_t install_sept_leaf(Lane& lane, File& file, Index index, uint32_t level, bool map);
-  void zap_block_tdx(Lane& lane, File& file, uint64_t block, const Bitmap512& mask);
+  void zap_block_tdx(Lane& lane, File& file, uint64_t block, const Bitmap512& mask, Leaves which);
   void demote(Lane& lane, File& file, uint64_t block);
   void zap_turning(File& file, Run<Index> piece, bool on);
   bool mapping_refuses(const File& file, Run<Index> folio, Run<Index> zapped) const;
@@ -450,12 +455,12 @@ class Engine {
   void convert_present_page(File& file, Index index, Pfn pfn, bool to_private, spec::Content content);
   void recount_shared_group(File& file, Index index, uint64_t flags);
   void convert_content(File& file, uint64_t block, const Bitmap512& pages, spec::Content content);
+  void zero_piece(File& file, Run<Index> piece);
   // A run of blocks in which a conversion changed kinds.
   struct ChangedBlocks {
     File* file;
     uint64_t first;
     uint64_t end;
-  void zero_piece(File& file, Run<Index> piece);
   };
   bool merge_if_possible(File& file, uint64_t first_block, uint64_t blocks);
   uint64_t merge_ranges(const std::vector<ChangedBlocks>& changed);
@@ -465,12 +470,12 @@ class Engine {
   Errno populate_step(Vm& vm, Slot& slot, Gfn gfn, Gfn end, const spec::OpRecord& op, uint64_t& done);
   Errno op_finalize(uint32_t vm);
   Errno op_validate(const spec::OpRecord& op, Outcome& out);
+  void handle_rmp_fault(Vm& vm, Slot& slot, Gfn gfn, Pfn pfn);
 
   // Sections 11 and 17: splits, merges, references, poison. A folio is named by its first block.
   Errno op_split(const spec::OpRecord& op, Outcome& out);
   Errno op_merge(const spec::OpRecord& op, Outcome& out);
   static uint64_t folio_first_block(const BlockWord& word, uint64_t block) {
-  void handle_rmp_fault(Vm& vm, Slot& slot, Gfn gfn, Pfn pfn);
     return word.held() == BlockWord::Held::k1g ? block / kRegionBlocks * kRegionBlocks : block;
   }
   static uint64_t folio_blocks(const BlockWord& word) {

@@ -65,7 +65,9 @@ uint64_t Engine::set_kind(Vm& vm, Run<Gfn> run, bool to_private) {
 // keep their kind, never the other way round.
 uint64_t Engine::flip_kind(Vm& vm, Run<Gfn> run, bool to_private) {
   const uint64_t differing = count_differing(vm, run, to_private);
-  if (differing == 0 || lane_.stop != Lane::Stop::kNo || !zap_gfns(vm, run)) return 0;
+  if (differing == 0 || lane_.stop != Lane::Stop::kNo) return 0;
+  // What is mapped as it was goes (kvm_arch_pre_set_memory_attributes).
+  if (!zap_gfns(vm, run, to_private ? Leaves::kShared : Leaves::kPrivate)) return 0;
   return set_kind(vm, run, to_private);
 }
 

@@ -13,9 +13,9 @@ void Engine::zap_larger_leaf(Lane& lane, PageMap& pages, uint64_t block) {
   lane.count(Counter::kZaps1g);
 }
 
-void Engine::zap_block(Lane& lane, File& file, uint64_t block, const Bitmap512& mask) {
+void Engine::zap_block(Lane& lane, File& file, uint64_t block, const Bitmap512& mask, Leaves which) {
   if (tdx_) {
-    zap_block_tdx(lane, file, block, mask);
+    zap_block_tdx(lane, file, block, mask, which);
     return;
   }
   PageMap& pages = file.pages;
@@ -47,7 +47,7 @@ void Engine::zap_page(Lane& lane, File& file, Index index) {
 }
 
 // False when the run was told to end: leaves above some index are still there.
-bool Engine::zap(Lane& lane, File& file, Run<Index> run) {
+bool Engine::zap(Lane& lane, File& file, Run<Index> run, Leaves which) {
   if (run.empty()) return true;
   if (run.size().value == 1 && !tdx_) {
     zap_page(lane, file, run.first);
@@ -58,7 +58,7 @@ bool Engine::zap(Lane& lane, File& file, Run<Index> run) {
   for (uint64_t block = pages.next_touched(run.first.block(), end); block < end;
        block = pages.next_touched(block + 1, end)) {
     if (lane.interrupted()) return false;
-    if (!pages.word(block).untouched()) zap_block(lane, file, block, block_mask(run, block));
+    if (!pages.word(block).untouched()) zap_block(lane, file, block, block_mask(run, block), which);
   }
   return true;
 }
@@ -94,10 +94,10 @@ uint32_t Engine::install_leaf(Lane& lane, File& file, Index index, uint32_t leve
   return level;
 }
 
-bool Engine::zap_gfns(Vm& vm, Run<Gfn> run) {
+bool Engine::zap_gfns(Vm& vm, Run<Gfn> run, Leaves which) {
   for (size_t i = vm.first_slot_above(run.first); i < vm.by_gfn.size() && vm.by_gfn[i]->gfns.first < run.end; ++i) {
     Slot& slot = *vm.by_gfn[i];
-    if (!zap(lane_, *slot.file, slot.indexes_of(slot.gfns.clipped_to(run)))) return false;
+    if (!zap(lane_, *slot.file, slot.indexes_of(slot.gfns.clipped_to(run)), which)) return false;
   }
   return true;
 }

@@ -84,7 +84,7 @@ Engine::PunchResult Engine::punch(File& file, Run<Index> wanted) {
 }
 
 void Engine::punch_block(File& file, uint64_t block, const Bitmap512& mask, PunchResult& result) {
-  zap_block(lane_, file, block, mask);
+  zap_block(lane_, file, block, mask, leaves_of_file());
   if (file.pages.word(block).huge()) {
     if (mask.all()) {
       free_folio(file, block, result);

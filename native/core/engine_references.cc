@@ -125,7 +125,7 @@ Engine::Errno Engine::op_poison(const spec::OpRecord& op) {
       split_folio(lane_, *file, block, kOrder4k);
     }
   }
-  if (!zap(lane_, *file, unit)) return spec::kOk;
+  if (!zap(lane_, *file, unit, leaves_of_file())) return spec::kOk;
   for (uint64_t at = unit.first.block(); snp_ && at <= (unit.end - Pages{1}).block(); ++at) {
     const Pfn pfn = file->pages.pfn(std::max(unit.first, Index::of_block(at)));
     if (rmp_.is_huge(pfn)) smash(pfn);

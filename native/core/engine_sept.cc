@@ -66,11 +66,12 @@ void Engine::demote(Lane& lane, File& file, uint64_t block) {
 
 // Zaps the leaves of the block over pages of `mask`. A private one that reaches beyond is demoted first; one that goes
 // (block, track, TDH.MEM.PAGE.REMOVE) takes the contents of its pages with it.
-void Engine::zap_block_tdx(Lane& lane, File& file, uint64_t block, const Bitmap512& mask) {
+void Engine::zap_block_tdx(Lane& lane, File& file, uint64_t block, const Bitmap512& mask, Leaves which) {
   PageMap& pages = file.pages;
-  zap_larger_leaf(lane, pages, block);
+  if (which != Leaves::kPrivate) zap_larger_leaf(lane, pages, block);
   if (pages.word(block).leaf_2m()) {
     const Bitmap512 held = private_leaves(file, block);
+    if (which == (held.none() ? Leaves::kPrivate : Leaves::kShared)) return;
     if (held.none() || mask.all()) {
       pages.change(block).set_leaf_2m(false);
       lane.count(Counter::kZaps2m);
@@ -84,16 +85,21 @@ void Engine::zap_block_tdx(Lane& lane, File& file, uint64_t block, const Bitmap5
   }
   if (!pages.word(block).has_line()) return;
   Bitmap512& leaves = pages.lines().leaves(pages.word(block).line());
-  const uint32_t removed = (leaves & mask).count();
-  if (removed != 0) {
-    const Bitmap512 held = private_leaves(file, block) & mask;
+  Bitmap512 going = leaves & mask;
+  if (!going.none()) {
+    Bitmap512 held = private_leaves(file, block) & mask;
+    if (which == Leaves::kPrivate) going = held;
+    if (which == Leaves::kShared) {
+      going = and_not(going, held);
+      held.fill(false);
+    }
     for (uint32_t i = held.next_set(0); i < kBlockPages; i = held.next_set(i + 1)) {
       arena_.clear_page(pages.pfn(Index::of_block(block, i)));
     }
     lane.count(Counter::kSeptRemove, held.count());
     file.accepted->set(block, held, false);
-    leaves = and_not(leaves, mask);
-    lane.count(Counter::kZaps4k, removed);
+    leaves = and_not(leaves, going);
+    lane.count(Counter::kZaps4k, going.count());
   }
   pages.tidy(block);
 }
@@ -106,7 +112,7 @@ void Engine::zap_turning(File& file, Run<Index> piece, bool on) {
        block = file.pages.next_touched(block + 1, end)) {
     if (lane_.interrupted()) return;
     const Bitmap512 turning = file.changed_kinds->differing(block, block_mask(piece, block), on);
-    if (!turning.none()) zap_block_tdx(lane_, file, block, turning);
+    if (!turning.none()) zap_block_tdx(lane_, file, block, turning, Leaves::kAll);
   }
 }
 

@@ -32,7 +32,7 @@ void Engine::split_2m(Lane& lane, File& file, uint64_t block) {
   Bitmap512 nothing;
   nothing.fill(false);
   zap_larger_leaf(lane, file.pages, block);
-  if (file.pages.word(block).leaf_2m()) zap_block(lane, file, block, nothing);
+  if (file.pages.word(block).leaf_2m()) zap_block(lane, file, block, nothing, leaves_of_file());
   BlockHistory& history = file.pages.change_history(block);
   if (!history.ever_split) {
     history.ever_split = true;
