@@ -107,6 +107,8 @@ export class TaintModel {
       }
       case 'attributes':
       case 'convert':
+        // A flip to private reaches shared leaves alone.
+        if ((fields.flags & FLAG.private) !== 0) return [];
         return this.#slots.filter((slot) => slot.vm === vm).flatMap((slot) => this.#privateHeld(slot, from, to));
       case 'punch':
       case 'split':
@@ -232,15 +234,15 @@ export class TaintModel {
     }
   }
 
-  /** The pages whose kind changes: zeroed, kept, or of no use any more. */
+  /** The pages whose kind changes: kept, or of no use any more. Zeros are promised for the others too. */
   #convertInPlace({ vm, address, size, arg }: RecordFields, isPrivate: boolean): void {
     const keep = CONTENTS[arg] === 'preserve' || (CONTENTS[arg] === 'unspecified' && this.#arch === 'pkvm');
     for (let gfn = address / PAGE_BYTES; gfn < (address + size) / PAGE_BYTES; gfn += 1) {
       const { file, ...slot } = this.#slotAt(vm, gfn) as TaintSlot;
       const index = slot.index + gfn - slot.gfn;
-      if (privateAt(file, index) === isPrivate) continue;
-      if (!file.turned.delete(index)) file.turned.add(index);
-      if (keep) continue;
+      const turns = privateAt(file, index) !== isPrivate;
+      if (turns && !file.turned.delete(index)) file.turned.add(index);
+      if (keep || (!turns && CONTENTS[arg] !== 'zero')) continue;
       forget(file.gmem, index, index + 1);
       if (CONTENTS[arg] === 'unspecified' && this.#present(file.id, index)) fill(file.gmem, index, SCRAMBLED);
     }
