@@ -2,8 +2,9 @@
 //
 // Semantics: docs/semantics.md, section numbers are given at the methods. Single-threaded: one caller at a time. What a
 // vCPU does (faults and accesses) takes the lane it runs on and counts there; every other op runs on the engine's own.
-// Every op answers an errno and fills the values of its outcome; nothing throws on the way but std::bad_alloc in
-// `create` and `bind`, which is their ENOMEM.
+// Every op answers an errno and fills the values of its outcome. std::bad_alloc is the ENOMEM of `create` and `bind`,
+// where the address space allows no more maps; from any other op, where there is no detail line left (or no memory of
+// this machine), it ends the run. The op has then done a part of its work, and the engine is whole.
 #pragma once
 
 #include <algorithm>

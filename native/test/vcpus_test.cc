@@ -337,7 +337,6 @@ TEST(vcpu_threads_are_refused_as_one_thread_is) {
   }
 }
 
-// A run that was told to end stops, says how far it came, and leaves a whole engine that goes on.
 // Between epochs slots move: what a lane met of one is nothing it may go by when the next epoch begins.
 TEST(vcpu_threads_go_by_slots_that_are_there) {
   Random random(77);
@@ -385,6 +384,7 @@ TEST(vcpu_threads_go_by_slots_that_are_there) {
   CHECK(epochs > 100);
 }
 
+// A run that was told to end stops, says how far it came, and leaves a whole engine that goes on.
 TEST(vcpu_threads_end_when_told) {
   Engine engine(test::options(test::knobs_4k(), spec::Arch::kSnp, 64 * kGiB));
   const spec::OpRecord setup[] = {op_of(OpKind::kCreate, 0, 0, 32 * kGiB), binding(0, 0, 32 * kGiB, 0)};
