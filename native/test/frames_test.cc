@@ -298,5 +298,22 @@ TEST(frames_block_assembled_from_pages) {
   CHECK_EQ(frames.stranded().value, uint64_t{kBlockPages} - 1);
 }
 
+// The same where its last frame has only just been taken, by either class: that it is full is not yet known.
+TEST(frames_block_assembled_from_pages_just_taken) {
+  for (const Mobility mobility : {Mobility::kUnmovable, Mobility::kMovable}) {
+    Frames frames({2 * kBlockPages}, {0});
+    Pfn pfn;
+    for (uint32_t i = 0; i < kBlockPages; ++i) CHECK(frames.take_page(mobility, pfn));
+    CHECK_EQ(pfn.value, uint64_t{kBlockPages} - 1);
+    frames.give_block({0}, mobility);
+    CHECK_EQ(frames.count_free().value, 2 * uint64_t{kBlockPages});
+    CHECK_EQ(frames.stranded().value, 0U);
+    CHECK(frames.take_block(mobility, pfn));
+    CHECK_EQ(pfn.value, 0U);
+    CHECK(frames.take_page(mobility, pfn));
+    CHECK_EQ(pfn.value, uint64_t{kBlockPages});
+  }
+}
+
 }  // namespace
 }  // namespace gmem
