@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "test/any_design.h"
 #include "test/host.h"
 #include "test/test.h"
 
@@ -15,14 +16,6 @@ using test::k2M;
 using test::kGiB;
 using test::kPage;
 using test::Random;
-
-spec::Knobs any_knobs(Random& random) {
-  uint8_t positions[spec::kKnobs];
-  for (size_t i = 0; i < spec::kKnobs; ++i) positions[i] = static_cast<uint8_t>(random.below(spec::kKnobValues[i]));
-  spec::Knobs knobs;
-  CHECK(spec::knobs_from_positions(positions, spec::kKnobs, knobs));
-  return knobs;
-}
 
 spec::OpRecord any_op(Random& random) {
   constexpr OpKind kKinds[] = {OpKind::kFault,     OpKind::kTouch, OpKind::kConvert, OpKind::kPunch,
@@ -46,7 +39,7 @@ TEST(engine_refuses_or_runs_any_knobs) {
     spec::Arch arch;
     const char* reason;
     do {
-      knobs = any_knobs(random);
+      knobs = test::any_knobs(random);
       arch = static_cast<spec::Arch>(random.below(spec::kArches));
       reason = spec::unsupported_reason(knobs, arch);
     } while (wanted && reason != nullptr);
@@ -81,6 +74,13 @@ TEST(engine_refuses_too_much_memory) {
     }
     CHECK_EQ(said, "host memory of 16 TiB or more");
   }
+  // A block less is none too much.
+  options.memory_bytes = (uint64_t{16} << 40) - 1;
+  options.contents = false;
+  Host host(options);
+  host.create(0, kGiB);
+  host.bind(0, 0, kGiB, 0);
+  CHECK_EQ(host.on_vm(OpKind::kTouch, 0, kGiB).errno_number, 0);
 }
 
 }  // namespace
