@@ -194,7 +194,7 @@ std::vector<spec::OpRecord> stream(Random& random, uint64_t length, double file_
 std::string named(const AnyDesign& design) {
   std::string name = "arch " + std::to_string(static_cast<int>(design.arch)) + " knobs";
   const auto* bytes = reinterpret_cast<const uint8_t*>(&design.knobs);
-  for (size_t i = 0; i < sizeof(design.knobs); ++i) name += " " + std::to_string(bytes[i]);
+  for (size_t i = 0; i < sizeof(design.knobs); ++i) name.append(" ").append(std::to_string(bytes[i]));
   return name;
 }
 
