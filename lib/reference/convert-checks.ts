@@ -3,12 +3,16 @@
  * 18, steps 1 to 3).
  */
 import type { Errno } from '../spec/errnos.js';
+import type { CONTENTS } from '../spec/ops.js';
 import { ORDER_4K } from '../spec/units.js';
 import type { Kind } from './kinds.js';
-import { folioAround, foliosAbove, type GmemFile, type IndexRange } from './model.js';
+import { blockParts, folioAround, foliosAbove, type GmemFile, type IndexRange } from './model.js';
 import { countAttempt, firstReferenced } from './references.js';
 import { refusedByReference, vmemmapNeeded } from './split-merge.js';
 import type { State } from './state.js';
+
+/** What a conversion leaves in the pages. */
+export type Content = (typeof CONTENTS)[number];
 
 /** Why a piece fails, and at which index. */
 interface Refusal {
@@ -22,18 +26,31 @@ export function checkPiece(
   file: GmemFile,
   piece: IndexRange,
   to: Kind,
+  content: Content,
 ): Refusal | { changing: IndexRange[] } {
   if (!file.open) return { errno: 'EBADF', index: piece.first };
+  const lost = content === 'zero' ? firstPoisoned(state, file, piece) : undefined;
   const changing = [...file.kinds.stretches(piece.first, piece.end)].filter(({ kind }) => kind !== to);
   const first = changing[0];
-  if (first === undefined) return { changing };
+  if (first === undefined) return lost ?? { changing };
   if (state.natural && to === 'private' && file.sharedRanges.get(piece.first) !== piece.end) {
     return { errno: 'EINVAL', index: first.first };
   }
   let refusal: Refusal | undefined;
   if (to === 'private') refusal = checkReferences(state, file, changing);
   else if (!state.natural) refusal = checkSplits(state, file, changing, piece);
-  return refusal ?? { changing };
+  return refusal ?? lost ?? { changing };
+}
+
+/** Zeros are for all of the piece, and cannot be put where memory failed. */
+function firstPoisoned(state: State, file: GmemFile, piece: IndexRange): Refusal | undefined {
+  if (state.frames.poisoned.size === 0) return undefined;
+  for (const { block, base, first, end } of blockParts(file, piece.first, piece.end)) {
+    for (let index = first; index < end; index += 1) {
+      if (state.frames.poisoned.has(block.pfn[index - base] as number)) return { errno: 'EHWPOISON', index };
+    }
+  }
+  return undefined;
 }
 
 /** To private: no page may be referenced. */

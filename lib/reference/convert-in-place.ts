@@ -3,10 +3,9 @@
  * the guest_memfd attributes ioctl of the in-place series).
  */
 import type { Errno } from '../spec/errnos.js';
-import type { CONTENTS } from '../spec/ops.js';
 import { NO_PFN } from '../spec/page-view.js';
 import { PAGE_BYTES } from '../spec/units.js';
-import { checkPiece } from './convert-checks.js';
+import { type Content, checkPiece } from './convert-checks.js';
 import { noteConversion } from './deferred-merges.js';
 import { rollBackUnsigned } from './historical-effects.js';
 import type { Kind } from './kinds.js';
@@ -19,8 +18,6 @@ import { type Reply, refuse } from './reply.js';
 import { gfnOf, slotParts } from './slots.js';
 import { splitOver } from './split-merge.js';
 import type { State } from './state.js';
-
-type Content = (typeof CONTENTS)[number];
 
 /** Converts gfns [first, end), slot by slot; the first piece that fails ends it, and earlier ones stay converted. */
 export function convertInPlace(state: State, vm: Vm, first: number, end: number, to: Kind, content: Content): Reply {
@@ -36,7 +33,7 @@ export function convertInPlace(state: State, vm: Vm, first: number, end: number,
   let failure: { errno: Errno; gpa: number } | undefined;
   for (const { slot, firstIndex, endIndex } of pieces) {
     const piece = { first: firstIndex, end: endIndex };
-    const verdict = checkPiece(state, slot.file, piece, to);
+    const verdict = checkPiece(state, slot.file, piece, to, content);
     if ('errno' in verdict) {
       const unset = verdict.errno !== 'EAGAIN' && state.faulty('stale-error-offset');
       failure = { errno: verdict.errno, gpa: unset ? 0 : gfnOf(slot, verdict.index) * PAGE_BYTES };

@@ -150,7 +150,15 @@ Engine::Errno Engine::convert_piece(Conversion& conversion, File& file, Run<Inde
   ShareMap& kinds = *file.changed_kinds;
   const bool on = conversion.to_private != file.initially_private;
   const bool zero = conversion.content == spec::Content::kZero;
+  // Zeros are for all of the piece, and cannot be put where memory failed.
+  Index poisoned;
+  const bool lost = zero && file.pages.first_poisoned(piece, poisoned);
+  const auto refuse_zeros = [&] {
+    conversion.refused = poisoned;
+    return spec::kEHWPOISON;
+  };
   if (!any_differing(kinds, piece, on)) {
+    if (lost) return refuse_zeros();
     if (zero) zero_piece(file, piece);
     return spec::kOk;
   }
@@ -158,6 +166,7 @@ Engine::Errno Engine::convert_piece(Conversion& conversion, File& file, Run<Inde
       conversion.to_private ? check_to_private(conversion, file, piece) : check_to_shared(conversion, file, piece);
   if (lane_.stop != Lane::Stop::kNo) return spec::kOk;
   if (error != spec::kOk) return error;
+  if (lost) return refuse_zeros();
 
   // Before any split: a 2M leaf that goes whole is not demoted first.
   if (tdx_) zap_turning(file, piece, on);

@@ -199,8 +199,15 @@ class PageMap {
   // Of all pages of the block. Returns how many there were.
   uint64_t unpoison_block(uint64_t block);
   bool any_poisoned(Run<Index> run) const {
+    Index first;
+    return first_poisoned(run, first);
+  }
+  // The first of the run, if there is one.
+  bool first_poisoned(Run<Index> run, Index& first) const {
     const auto it = poisoned_.lower_bound(run.first.value);
-    return it != poisoned_.end() && *it < run.end.value;
+    if (it == poisoned_.end() || *it >= run.end.value) return false;
+    first = {*it};
+    return true;
   }
   const std::set<uint64_t>& poisoned_indexes() const { return poisoned_; }
 

@@ -21,7 +21,7 @@ export const EXPECTED_ERRNOS: { readonly [N in OpName]: readonly Errno[] } = {
   populate: ['EBADF', 'EINVAL', 'EFAULT', 'ENOMEM', 'EHWPOISON', 'EEXIST'],
   validate: ['EBADF', 'EOPNOTSUPP', 'EINVAL', 'EFAULT', 'ENOMEM', 'EHWPOISON'],
   finalize: ['EBADF', 'EINVAL'],
-  convert: ['EBADF', 'EINVAL', 'EOPNOTSUPP', 'EAGAIN', 'ENOMEM'],
+  convert: ['EBADF', 'EINVAL', 'EOPNOTSUPP', 'EAGAIN', 'ENOMEM', 'EHWPOISON'],
   attributes: ['EBADF', 'EINVAL', 'EOPNOTSUPP'],
   'guest-write': ['EBADF', 'EINVAL', 'EFAULT', 'ENOMEM', 'EHWPOISON'],
   'guest-read': ['EBADF', 'EINVAL', 'EFAULT', 'ENOMEM', 'EHWPOISON', 'ENODATA'],

@@ -17,6 +17,7 @@ import {
 import { boot, no, ok, privately, type Rule, shared, yes } from './rule.js';
 
 const CONVERT = { op: 'convert', gpa: 0, size: PAGE, to: 'shared' } as const;
+const nothing = { changed: 0, split: 0, merged: 0 } as const;
 const small = { ...inPlace, hugepages: 'off' } as const;
 
 export const convertInPlace: readonly Rule[] = [
@@ -87,14 +88,13 @@ export const convertInPlace: readonly Rule[] = [
     counters: { pages_cleared: 5 },
   },
   {
-    rule: 'zero is promised over all that was asked for, whatever kind it had; of what is present and healthy',
+    rule: 'zero is promised over all that was asked for, whatever kind it had; of what is present',
     policy: small,
     arch: 'snp',
     steps: [
       ...boot(5 * PAGE, ['mmap', 'init-shared']),
       [{ op: 'guest-write', gpa: 0, size: 4 * PAGE, byte: 7 }, ok],
       turned(1, 1, 'private'),
-      [{ op: 'poison', offset: 3 * PAGE }, ok],
       turned(0, 5, 'shared', { changed: 1, content: 'zero' }),
       [{ op: 'guest-read', gpa: 0, size: 3 * PAGE }, yes({ byte: 0 })],
       [{ op: 'guest-write', gpa: 0, size: 3 * PAGE, byte: 8 }, ok],
@@ -104,11 +104,8 @@ export const convertInPlace: readonly Rule[] = [
       turned(0, 2, 'shared', { changed: 0 }),
       [{ op: 'guest-read', gpa: 0, size: 3 * PAGE }, yes({ byte: 0 })],
     ],
-    counters: { pages_cleared: 4 + 3 + 3, zaps_4k: 2, converted_pages: 2 },
-    pages: [
-      { index: 3, poisoned: true },
-      { index: 4, pfn: undefined },
-    ],
+    counters: { pages_cleared: 4 + 4 + 3, zaps_4k: 1, converted_pages: 2 },
+    pages: [{ index: 4, pfn: undefined }],
   },
   {
     rule: 'to private over a pin: EAGAIN at the first page, nothing of the piece changes, speculative references lose a try',
@@ -294,14 +291,32 @@ export const convertInPlace: readonly Rule[] = [
     rule: 'poisoned pages: converted, but neither content nor mark changes',
     policy: { ...small, poison: 'page' },
     arch: 'snp',
-    steps: [
-      ...boot(2 * PAGE),
-      touched(0, 2),
-      [{ op: 'poison', offset: 0 }, ok],
-      turned(0, 2, 'shared', { content: 'zero' }),
-    ],
-    counters: { pages_cleared: 3, rmpupdate_4k: 4 },
+    steps: [...boot(2 * PAGE), touched(0, 2), [{ op: 'poison', offset: 0 }, ok], turned(0, 2, 'shared')],
+    counters: { pages_cleared: 2, rmpupdate_4k: 4 },
     pages: [{ index: 0, kind: 'shared', poisoned: true }],
+  },
+  {
+    rule: 'zero over a poisoned page: EHWPOISON at it before anything of its piece changes, whatever its kind',
+    policy: { ...small, poison: 'page' },
+    arch: 'snp',
+    steps: [
+      ...boot(4 * PAGE),
+      [{ op: 'guest-write', gpa: 0, size: 4 * PAGE, byte: 7 }, ok],
+      [{ op: 'poison', offset: 2 * PAGE }, ok],
+      [
+        { ...CONVERT, gpa: 0, size: 4 * PAGE, to: 'shared', content: 'zero' },
+        no('EHWPOISON', { ...nothing, gpa: 2 * PAGE }),
+      ],
+      [{ op: 'guest-read', gpa: 0, size: 2 * PAGE }, yes({ byte: 7 })],
+      turned(0, 4, 'shared'),
+      [
+        { ...CONVERT, gpa: PAGE, size: 3 * PAGE, to: 'shared', content: 'zero' },
+        no('EHWPOISON', { ...nothing, gpa: 2 * PAGE }),
+      ],
+      turned(3, 1, 'shared', { changed: 0, content: 'zero' }),
+    ],
+    counters: { convert_eagain: 0, converted_pages: 4, converts: 4 },
+    pages: [{ index: 2, kind: 'shared', poisoned: true }],
   },
   {
     rule: 'a converted private page is faulted without clearing it again',
