@@ -15,9 +15,9 @@ export const REASONS: Readonly<Record<string, string>> = {
   'count of prepared pages, 512 GiB uniform':
     '1 MiB of block words is read, as large as the second-level cache; the bare sum of them beside has one instruction a vector where this has three. Less needs a count a GiB kept by the faults, an atomic a fault where they run on threads',
   'two vCPU threads on disjoint ranges, 2M: of one':
-    'explained in part. What faults write first (two tables of a word a block) is made resident before the lanes run, a table a thread; without it, after a punch, the ratio is the one beside. For the rest: two engines that share nothing are in the JSON (on a quiet machine they reach twice one), and larger reserves of frames helped, so it is cache lines that move between the processors; which ones are left was not found',
+    'first touch, and what the machine gives two threads. Two tables of a word a block are made resident before the lanes run, a table a thread: by the second thread that takes 0.4 ms, or up to 6 where the pages it is given are new to the host; one thread alone is given those that the repetition before gave back. Without it, after a punch, the ratio is the one beside: a lane also takes locks and looks at whose ops are whose. Two engines that share nothing, each with a thread, are in the JSON',
   'two vCPU threads on disjoint ranges, 4K: of one':
-    'two engines that share nothing, each with a thread, are in the JSON: what the machine itself gives two threads. A lane also reads the records of the other, twice as many as it runs',
+    'two engines that share nothing, each with a thread, are in the JSON: what the machine itself gives two threads. A lane also takes locks and looks at whose ops are whose',
   'refault of a mapped page: hot':
     'instructions from the record to the outcome (some 145 when they were counted): nothing waits for memory',
   'fault of a 4K page: random over 64 GiB':

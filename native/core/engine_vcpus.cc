@@ -181,6 +181,7 @@ uint64_t Engine::run_share(Lane& lane, const Epoch& epoch, uint64_t& ran) {
   Outcome* const outcomes = kKept ? epoch.outcomes + epoch.first : nullptr;
   Outcome scratch{};
   Lookahead ahead(vms_, lane);
+  ComingOps coming_ops(epoch.ops + epoch.end, lane.number, static_cast<uint32_t>(vcpus_->lanes.size()));
   const auto stopped_at = [&](uint32_t k) {
     ran = k;
     return epoch.first + places[k];
@@ -188,6 +189,7 @@ uint64_t Engine::run_share(Lane& lane, const Epoch& epoch, uint64_t& ran) {
   for (uint32_t k = 0; k < count;) {
     lane.let_others_in();
     if (lane.interrupted()) return stopped_at(k);
+    coming_ops.ask();
     for (const uint32_t look = std::min(count, k + kOpsBetweenLooks); k < look; ++k) {
       const LaneShares::Place* const coming = places + k + Lookahead::kDistance;
       ahead.look(k, ops[coming[0]], ops[coming[-1]]);

@@ -40,7 +40,8 @@ class LaneByVcpu {
 class LaneShares {
  public:
   using Place = uint16_t;
-  static constexpr uint64_t kMostOps = uint64_t{1} << 16;
+  static constexpr uint64_t kMostOps = uint64_t{1} << 14;
+  static constexpr uint64_t kBlockOps = 1024;  // of one member
   // Behind the last place of a lane as many more have that last place: who looks ahead need not look for the end.
   static constexpr uint32_t kPadding = 32;
 
@@ -60,7 +61,6 @@ class LaneShares {
   uint32_t gather(uint32_t lane, const Place*& first);
 
  private:
-  static constexpr uint64_t kBlockOps = 1024;
   static constexpr uint64_t kBlocks = kMostOps / kBlockOps;
 
   uint16_t& length(uint64_t block, uint32_t lane) { return lengths_[block * lanes_ + lane]; }
@@ -74,6 +74,32 @@ class LaneShares {
   std::unique_ptr<uint16_t[]> lengths_;
   std::unique_ptr<Place[]> gathered_;  // those of one lane after those of another
   alignas(kNoSharingBytes) std::atomic<uint32_t> end_{0};
+};
+
+// Asks for the ops that a member will look at in the next epoch, some at a time, while it runs those of this one.
+class ComingOps {
+ public:
+  static constexpr uint32_t kAtOnce = 8;
+
+  ComingOps(const spec::OpRecord* first, uint32_t member, uint32_t members)
+      : at_(reinterpret_cast<uintptr_t>(first + member * LaneShares::kBlockOps)),
+        skipped_bytes_((members - 1) * LaneShares::kBlockOps * sizeof(spec::OpRecord)) {}
+
+  // The next kAtOnce. There may be none any more: nothing is read.
+  void ask() {
+    for (size_t i = 0; i < kAtOnce * sizeof(spec::OpRecord); i += kCacheLineBytes)
+      __builtin_prefetch(reinterpret_cast<const void*>(at_ + i));
+    at_ += kAtOnce * sizeof(spec::OpRecord);
+    left_ -= kAtOnce;
+    if (left_ != 0) return;
+    left_ = LaneShares::kBlockOps;
+    at_ += skipped_bytes_;
+  }
+
+ private:
+  uintptr_t at_;
+  size_t skipped_bytes_;  // those of other members
+  uint64_t left_ = LaneShares::kBlockOps;
 };
 
 template <class GoesOn>
