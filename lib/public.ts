@@ -152,8 +152,9 @@ export function gathered(ops: sources.OpSource): OpStream {
  * @throws GmemError `ERR_GMEM_INPUT` with every problem of the file at once.
  */
 export async function openInput(path: string, options: InputOptions = {}): Promise<Input> {
-  checkKeys('options', options, ['format', 'fit', 'settings']);
+  checkKeys('options', options, ['format', 'fit', 'settings', 'seed']);
   checkTexts('settings', options.settings);
+  if (options.seed !== undefined) toInteger('seed', options.seed, 0, 0xffffffff);
   return open(toText('path', path), options);
 }
 

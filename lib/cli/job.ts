@@ -8,9 +8,10 @@ import { type Sweep, type SweepStep, settingText, sweptDocument } from '../compa
 import { metThresholds } from '../compare/threshold.js';
 import type { CostTable } from '../cost/table.js';
 import { toVcpus } from '../engine/batches.js';
+import { visible } from '../ops/problems.js';
 import type { RunWishes } from '../trace/format.js';
 import { openInput } from '../trace/input.js';
-import { type Setting, settingOf } from '../trace/setting.js';
+import { asSetting, type Setting, settingOf } from '../trace/setting.js';
 import { filesWritten, keepApart, type Places } from './apart.js';
 import { EXIT, type ExitCode, UsageError } from './exit.js';
 import { onInterrupt } from './interrupt.js';
@@ -27,6 +28,7 @@ export async function runJob(
   run: Runner,
   sweep?: Sweep,
 ): Promise<ExitCode> {
+  checkSetOnce(flags, sweep);
   const { targets } = places;
   const read = [
     { option: 'INPUT', path },
@@ -42,6 +44,9 @@ export async function runJob(
   if (flags.engine !== 'native' && flags.latency) throw new UsageError('--latency: accepted with --engine native only');
   if (toVcpus(flags.engine, flags.vcpus, '--vcpus') > 1 && flags.latency) {
     throw new UsageError('--latency: accepted with --vcpus 1 only: ops that run side by side are not timed one by one');
+  }
+  if (flags.latency && !flags.quiet && !targets.some(({ format }) => format === 'json' || format === 'csv')) {
+    process.stderr.write('gmem: --latency: its figures are in --format json and csv only\n');
   }
   // Timeline, memory map and the input's digest cost time, and only these show them.
   const detailed = targets.some(({ format }) => format === 'html' || format === 'json');
@@ -60,10 +65,10 @@ export async function runJob(
       const steps: SweepStep[] = [];
       for (const value of sweep.values) {
         if (interruption.signal.aborted) break;
-        const settings = [...(flags.set ?? []), settingOf('--sweep', settingText(sweep, value))];
-        steps.push({ value, document: await runOnce(path, flags, settings, own, run) });
+        const swept = settingOf('--sweep', settingText(sweep, value));
+        steps.push({ value, document: await runOnce(path, flags, [...(flags.set ?? []), swept], own, run) });
       }
-      document = sweptDocument(sweep, steps);
+      document = sweptDocument(sweep, steps, { arch: flags.arch, memory_bytes: flags.memory });
     }
   } finally {
     progress?.clear();
@@ -90,14 +95,19 @@ async function runOnce(
   run: Runner,
 ): Promise<ResultsDocument> {
   const [input, sha256] = await Promise.all([
-    openInput(path, { format: flags.inputFormat, settings }),
+    openInput(path, { format: flags.inputFormat, settings, seed: flags.seed }),
     detailed ? fileDigest(path) : undefined,
   ]);
-  const { format, fitted } = input;
+  const { format, fitted, set } = input;
+  if (!flags.quiet && input.guestBytes === 0 && input.ops.length > 0) {
+    process.stderr.write(
+      `gmem: ${visible(path)}: no guest memory in it, and none fitted, as is done for the ops of one VM (docs/formats.md): they find none\n`,
+    );
+  }
   // Of what a scenario says of its host nothing is so on the running kernel.
   const wishes: RunWishes = flags.engine === 'kvm' ? {} : input.wishes;
   return run(
-    { path, format, stream: input.ops, fitted, sha256 },
+    { path, format, stream: input.ops, fitted, sha256, set },
     {
       ...own,
       policies: wishes.policies,
@@ -109,6 +119,37 @@ async function runOnce(
       vcpus: flags.vcpus,
     },
   );
+}
+
+/** Options that are keys of a scenario by another name. */
+const KEY_OF_OPTION = {
+  '--arch': 'machine.arch',
+  '--memory': 'machine.hostMemory',
+  '--seed': 'machine.seed',
+  '--guest-memory': 'machine.memory',
+} as const;
+
+/** One of two values would be used, and the report would name the other. */
+function checkSetOnce({ arch, memory, seed, set }: RunFlags, sweep: Sweep | undefined): void {
+  const given = { '--arch': arch, '--memory': memory, '--seed': seed } as const;
+  const by: string[] = (Object.keys(given) as (keyof typeof given)[]).filter((option) => given[option] !== undefined);
+  const keys: [key: string, label: string][] = by.map((option) => [
+    KEY_OF_OPTION[option as keyof typeof given],
+    option,
+  ]);
+  for (const setting of set ?? []) {
+    const { text, label } = asSetting(setting);
+    keys.push([(text.split('=', 1)[0] as string).trim(), label]);
+  }
+  if (sweep !== undefined) keys.push([sweep.key.trim(), '--sweep']);
+  const seen = new Map<string, string>();
+  for (const [key, label] of keys) {
+    const other = seen.get(key);
+    if (other !== undefined && other !== label) {
+      throw new UsageError(`${label}: ${key} is set by ${other} too. Accepted: one of them`);
+    }
+    seen.set(key, label);
+  }
 }
 
 /** A report may be in a file, or in a table among much else. */

@@ -161,13 +161,16 @@ export function runOptions(engines: readonly EngineName[]): Option[] {
       .default('native'),
     new Option(
       '--arch <name>',
-      `what the guest's hardware does with private memory: ${ARCHES.join(' or ')} (default: snp)`,
+      `what the guest's hardware does with private memory: ${ARCHES.join(' or ')} (default: the scenario's, else snp)`,
     ).argParser(oneOf('--arch', ARCHES)),
     new Option(
       '--memory <size>',
       'simulated host memory (default: twice the gmem files, rounded up to 1 GiB, plus 1 GiB, as far as a host goes: just under 16 TiB)',
     ).argParser(memory),
-    new Option('--seed <n>', 'seed of the pseudo-random choices, 32 bits (default: 0)').argParser(seed),
+    new Option(
+      '--seed <n>',
+      "seed of the pseudo-random choices, 32 bits; of a scenario it makes the ops (default: the scenario's, else 0)",
+    ).argParser(seed),
     new Option(
       '--vcpus <n>',
       `threads that vCPU ops run on, 1 to ${MAX_VCPU_THREADS}, native engine only (default: 1; docs/threads.md)`,

@@ -41,7 +41,7 @@ export function runCommand(done: Done): Command {
     .addHelpText(
       'after',
       `
-The seed of a scenario makes its ops; --seed replaces it (--set machine.seed=N), and is that of the engine too.
+The seed of a scenario makes its ops; --seed replaces it, and is that of the engine too.
 
 Examples:
   gmem run scenarios/snp-boot-16g.yaml
@@ -55,7 +55,6 @@ Examples:
         ...(flags.guestMemory === undefined
           ? []
           : [{ text: `machine.memory=${flags.guestMemory}`, label: '--guest-memory' }]),
-        ...(flags.seed === undefined ? [] : [{ text: `machine.seed=${flags.seed}`, label: '--seed' }]),
         ...(flags.set ?? []),
       ];
       done(

@@ -9,10 +9,11 @@ import { argumentError } from '../engine/arguments.js';
 import { toVcpus } from '../engine/batches.js';
 import { readCounters } from '../engine/counters.js';
 import { openBackend } from '../engine/open.js';
-import { BLOCK_BYTES, type ENGINES, MAX_MEMORY_BYTES, resolveOptions, SIMULATORS } from '../engine/options.js';
+import { type ENGINES, resolveOptions, SIMULATORS } from '../engine/options.js';
 import type { OpSource } from '../ops/source.js';
 import { type Policy, type PolicyInput, resolvePolicies, resolvePolicy, unsupportedReason } from '../policy/policy.js';
 import { PRESET_NAMES } from '../policy/presets.js';
+import { BLOCK_BYTES, MAX_MEMORY_BYTES } from '../spec/host-memory.js';
 import type { Arch } from '../spec/knobs.js';
 import { formatBytes } from '../spec/units.js';
 import { PACKAGE } from '../version.js';
@@ -43,6 +44,8 @@ export interface CompareInput {
   readonly ops?: OpSource | undefined;
   readonly fitted: boolean;
   readonly sha256?: string | undefined;
+  /** Keys of a scenario that were set before its ops were made, `key.path=value` each (`Input.set`). */
+  readonly set?: readonly string[] | undefined;
 }
 
 export interface Progress {
@@ -256,6 +259,7 @@ function summarise(input: CompareInput, { guestBytes, guestBytesPeak, guests }: 
     path: input.path,
     format: input.format,
     ...(input.sha256 === undefined ? {} : { sha256: input.sha256 }),
+    ...(input.set === undefined || input.set.length === 0 ? {} : { set: [...input.set] }),
     ops: source.length,
     guest_bytes: guestBytes,
     ...(guests > 1 ? { guests } : {}),

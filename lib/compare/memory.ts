@@ -1,9 +1,10 @@
 /**
  * What a run of a stream needs of its host, read off the stream before anything runs.
  */
-import { MAX_MEMORY_BYTES } from '../engine/options.js';
+
 import type { OpSource } from '../ops/source.js';
 import { surveyOf } from '../ops/survey.js';
+import { MAX_MEMORY_BYTES } from '../spec/host-memory.js';
 import { OP_KIND } from '../spec/ops.js';
 import { PAGE_BYTES } from '../spec/units.js';
 

@@ -21,6 +21,8 @@ export interface InputSummary {
   format: string;
   /** Of the file as it stands on disk; absent for a stream made in memory. */
   sha256?: string;
+  /** Keys of a scenario set from outside before its ops were made, `key.path=value` each; absent where none was. */
+  set?: readonly string[];
   ops: number;
   /** Bytes of gmem the stream's successful-looking `create` ops ask for, together. */
   guest_bytes: number;
@@ -138,7 +140,13 @@ export interface ResultsDocument {
   input: InputSummary;
   settings: RunSettings;
   /** The rows ran with this key of the scenario at each of these values; `input` and `settings` are of the first. */
-  sweep?: { key: string; values: string[] };
+  sweep?: {
+    key: string;
+    values: string[];
+    /** Of these, what an option gave every row alike. */
+    arch?: Arch;
+    memory_bytes?: number;
+  };
   interrupted?: true;
   results: PolicyResult[];
   /** Which table `cost_table` is: its name and where it is from. */

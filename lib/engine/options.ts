@@ -4,10 +4,10 @@
  */
 import { type Policy, type PolicyInput, resolvePolicy, unsupportedReason } from '../policy/policy.js';
 import { frozen } from '../spec/frozen.js';
+import { BLOCK_BYTES, MAX_MEMORY_BYTES } from '../spec/host-memory.js';
 import { ARCHES, type Arch } from '../spec/knobs.js';
-import { NO_PFN } from '../spec/page-view.js';
 import { SIMD_CHOICES, type SimdChoice } from '../spec/simd.js';
-import { formatBytes, ORDER_2M, PAGE_BYTES, pagesOf } from '../spec/units.js';
+import { formatBytes } from '../spec/units.js';
 import {
   argumentError,
   checkKeys,
@@ -64,9 +64,6 @@ const OPTION_KEYS = [
   'simd',
   'latency',
 ] as const;
-export const BLOCK_BYTES = pagesOf(ORDER_2M) * PAGE_BYTES;
-/** Of a simulated host. A pfn is a u32, and its largest value means "none". */
-export const MAX_MEMORY_BYTES = Math.floor((NO_PFN * PAGE_BYTES) / BLOCK_BYTES) * BLOCK_BYTES;
 
 /** Options with every default filled in. */
 export interface ResolvedOptions {

@@ -81,6 +81,7 @@ const documentSchema = z.looseObject({
     path: text,
     format: text,
     sha256: text.optional(),
+    set: z.array(text).optional(),
     ops: count,
     guest_bytes: count,
     guests: count.optional(),
@@ -88,8 +89,21 @@ const documentSchema = z.looseObject({
     fitted: z.boolean(),
     duration_us: number.optional(),
   }),
-  settings: z.looseObject({ arch: z.enum(ARCHES), memory_bytes: count, seed: count, contents: z.boolean() }),
-  sweep: z.looseObject({ key: text, values: z.array(text) }).optional(),
+  settings: z.looseObject({
+    arch: z.enum(ARCHES),
+    memory_bytes: count,
+    seed: count,
+    contents: z.boolean(),
+    vcpus: count.optional(),
+  }),
+  sweep: z
+    .looseObject({
+      key: text,
+      values: z.array(text),
+      arch: z.enum(ARCHES).optional(),
+      memory_bytes: count.optional(),
+    })
+    .optional(),
   interrupted: z.literal(true).optional(),
   results: z.array(z.unknown()),
   cost_origin: z.looseObject({

@@ -72,11 +72,12 @@ function held({ engine }: RunResult): string {
 function title({ input, settings, sweep, tool, results }: ResultsDocument): string {
   const engines = [...new Set(results.map((result) => result.engine))].join(', ');
   const fitted = input.fitted ? ', fitted slot' : '';
+  const set = input.set === undefined ? '' : `with ${input.set.join(', ')}: `;
   const swept = sweep === undefined ? '' : `sweep of ${sweep.key} over ${sweep.values.join(', ')}; with the first: `;
   const simulated =
     engines === 'kvm' ? '' : `host memory ${formatBytes(settings.memory_bytes)}, seed ${settings.seed}, `;
   return visible(
-    `${input.path}: ${swept}${grouped(input.ops)} ops, ${input.guests === undefined ? 'guest ' : ''}${guestMemory(input)}${fitted}, arch ${settings.arch}, ` +
+    `${input.path}: ${set}${swept}${grouped(input.ops)} ops, ${input.guests === undefined ? 'guest ' : ''}${guestMemory(input)}${fitted}, arch ${settings.arch}, ` +
       `${simulated}${engines} engine, ${tool.name} ${tool.version}`,
   );
 }

@@ -9,7 +9,7 @@ import { type Extent, extentOf } from './extent.js';
 import { fitStream, lacksMemory } from './fit.js';
 import type { RunWishes, TraceFormat } from './format.js';
 import { acceptedFormats, TRACE_FORMATS } from './formats.js';
-import type { Setting } from './setting.js';
+import { asSetting, type Setting } from './setting.js';
 import { HEAD_BYTES, openSource } from './source.js';
 
 export interface Input {
@@ -26,6 +26,8 @@ export interface Input {
    * @throws GmemError `ERR_GMEM_INPUT` when a scenario has more than a stream holds.
    */
   readonly stream: OpStream;
+  /** Keys of a scenario that were set from outside before its ops were made, `key.path=value` each; its seed is not among them. */
+  readonly set: readonly string[];
   /** What the input says of the run it wants. */
   readonly wishes: RunWishes;
   /** The stream was given a VM's memory (fit.ts): its first two ops are not in the file. */
@@ -42,6 +44,8 @@ export interface InputOptions {
   readonly fit?: boolean;
   /** `key.path=value` each, for an input that has settings: a scenario. */
   readonly settings?: readonly string[];
+  /** Makes the ops of a scenario in place of its own; of other inputs nothing depends on a seed. 32 bits. */
+  readonly seed?: number | undefined;
 }
 
 /** The same, with settings that may say which option they came by. */
@@ -61,15 +65,17 @@ export async function openInput(path: string, options: OpenOptions = {}): Promis
   let ops: OpSource;
   let wishes: RunWishes = {};
   let format: TraceFormat;
+  const settings = options.settings ?? [];
   try {
     format = forced ?? sniffFormat(path, source.head);
     if (forced?.takesSettings) checkNoStream(path, forced, source.head);
-    if ((options.settings ?? []).length > 0 && format.takesSettings !== true) {
+    if (settings.length > 0 && format.takesSettings !== true) {
       throw inputError(path, `has no settings: it is ${format.description}, accepted: a scenario`);
     }
     const opened = await openInPlace(path, format, source.sizeBytes);
     if (opened === undefined) {
-      const reader = await format.reader(path, source.sizeBytes, options.settings);
+      const seed = format.takesSettings ? seedSetting(options.seed) : [];
+      const reader = await format.reader(path, source.sizeBytes, [...seed, ...settings]);
       for await (const chunk of source.chunks()) reader.push(chunk);
       ops = reader.finish();
       wishes = reader.wishes ?? {};
@@ -82,7 +88,12 @@ export async function openInput(path: string, options: OpenOptions = {}): Promis
   const fitting = options.fit !== false && format.takesSettings !== true && lacksMemory(own);
   const fit = fitting ? fitStream(gathered(ops), own) : { stream: ops, fitted: false };
   const extent = fit.fitted ? extentOf(fit.stream) : own;
-  return new OpenedInput(path, format, source.gzip, fit.stream, wishes, fit.fitted, extent);
+  const set = settings.map((setting) => asSetting(setting).text);
+  return new OpenedInput(path, format, source.gzip, fit.stream, set, wishes, fit.fitted, extent);
+}
+
+function seedSetting(seed: number | undefined): Setting[] {
+  return seed === undefined ? [] : [{ text: `machine.seed=${seed}`, label: '--seed' }];
 }
 
 /** From here on a file is gone through where it is, if its format can: memory for it would cost more than reading it again. */
@@ -107,6 +118,7 @@ class OpenedInput implements Input {
     format: TraceFormat,
     readonly gzip: boolean,
     readonly ops: OpSource,
+    readonly set: readonly string[],
     readonly wishes: RunWishes,
     readonly fitted: boolean,
     readonly extent: Extent,

@@ -11,11 +11,17 @@ const got =
   (issue: { input?: unknown }): string =>
     issue.input === undefined ? `missing, accepted: ${accepted}` : `got ${shown(issue.input)}, accepted: ${accepted}`;
 
-/** Bytes as a number, or as text with a binary unit; a multiple of `multiple`, and not 0 unless `least` is. Result: bytes. */
-export function size(multiple: number = PAGE_BYTES, least: number = multiple) {
+/**
+ * Bytes as a number, or as text with a binary unit; a multiple of `multiple`, not 0 unless `least` is, `most` at the most. Result:
+ * bytes.
+ */
+export function size(multiple: number = PAGE_BYTES, least: number = multiple, most?: number) {
   const whole = multiple === 1 ? '' : `, a multiple of ${written(multiple)}`;
-  const accepted = `bytes or a size such as 64KiB, 2MiB, 16GiB${whole}${least > 0 ? `, at least ${written(least)}` : ''}`;
-  const legal = (bytes: number | undefined): boolean => bytes !== undefined && bytes >= least && bytes % multiple === 0;
+  const from = least > 0 ? `, at least ${written(least)}` : '';
+  const below = most === undefined ? '' : `, less than ${written(most + multiple)}`;
+  const accepted = `bytes or a size such as 64KiB, 2MiB, 16GiB${whole}${from}${below}`;
+  const legal = (bytes: number | undefined): boolean =>
+    bytes !== undefined && bytes >= least && bytes % multiple === 0 && !(bytes > (most ?? Number.MAX_SAFE_INTEGER));
   return quantity(legal, accepted, 'bytes');
 }
 
@@ -41,6 +47,7 @@ function quantity(legal: (bytes: number | undefined) => boolean, accepted: strin
 }
 
 function written(bytes: number): string {
+  if (bytes >= 2 ** 40 && bytes % 2 ** 40 === 0) return `${bytes / 2 ** 40}TiB`;
   if (bytes >= 2 ** 30 && bytes % 2 ** 30 === 0) return `${bytes / 2 ** 30}GiB`;
   if (bytes >= 2 ** 20 && bytes % 2 ** 20 === 0) return `${bytes / 2 ** 20}MiB`;
   return `${bytes / 1024}KiB`;

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { PRESET_NAMES } from '../policy/presets.js';
+import { BLOCK_BYTES, MAX_MEMORY_BYTES } from '../spec/host-memory.js';
 import { ARCHES, KNOBS, type KnobName, type KnobValue } from '../spec/knobs.js';
 import { CREATE_FLAG } from '../spec/ops.js';
 import { choice, count, name, size, text } from './keys.js';
@@ -22,7 +23,7 @@ const machine = z
     arch: choice(ARCHES).default('snp').describe('What the hardware of the guest does with private memory.'),
     vcpus: VCPUS.default(1).describe('vCPUs of a guest.'),
     seed: count(0, 0xffffffff).default(0).describe('Of every random choice: the same seed gives the same ops.'),
-    hostMemory: size(2 ** 21, 2 ** 21)
+    hostMemory: size(BLOCK_BYTES, BLOCK_BYTES, MAX_MEMORY_BYTES)
       .optional()
       .describe('Simulated host memory; without it, what gmem compare takes for any input.'),
   })

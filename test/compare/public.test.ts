@@ -2,7 +2,17 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { type CompareOptions, compare, isRun, parseCosts, type ReplayOptions, replay } from '../../lib/index.js';
+import { fileURLToPath } from 'node:url';
+import {
+  type CompareOptions,
+  compare,
+  formatJsonl,
+  isRun,
+  openInput,
+  parseCosts,
+  type ReplayOptions,
+  replay,
+} from '../../lib/index.js';
 import { guestStream, inputOf } from './streams.js';
 
 const GIB = 2 ** 30;
@@ -93,4 +103,19 @@ test('a policy whose name has control characters is none', async () => {
       return !error.message.includes('\u001b');
     },
   );
+});
+
+test('an input tells what was set in it, and a seed makes the ops of a scenario', async () => {
+  const path = fileURLToPath(new URL('../../../scenarios/fine-grained.yaml', import.meta.url));
+  const settings = ['phases[1].conversions=50'];
+  const seeded = await openInput(path, { settings, seed: 5 });
+  assert.deepEqual([seeded.set, seeded.wishes.seed], [settings, 5]);
+  const bySetting = await openInput(path, { settings: [...settings, 'machine.seed=5'] });
+  assert.equal(formatJsonl(seeded.stream), formatJsonl(bySetting.stream));
+  assert.notEqual(formatJsonl(seeded.stream), formatJsonl((await openInput(path, { settings })).stream));
+  const { input } = await compare(seeded, { policies: ['rfc-thp'] });
+  assert.deepEqual(input.set, settings);
+  for (const seed of [-1, 2 ** 32, 'x' as never]) {
+    await assert.rejects(openInput(path, { seed }), { code: 'ERR_GMEM_ARGUMENT' });
+  }
 });

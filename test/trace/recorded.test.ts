@@ -40,6 +40,7 @@ test('the op stream reads, and says what its description says', async () => {
       description: '',
       gzip: true,
       ops: 251_888,
+      set: [],
       wishes: {},
       fitted: false,
       guestBytes: 2560 * 2 ** 20,

@@ -136,6 +136,7 @@ function facts(document: ResultsDocument): Markup {
   const modelled = document.results.some((result) => result.engine !== 'kvm');
   const items: [string, string, string?][] = [
     ['Input', `${input.path} (${input.format}${input.fitted ? ', VM and slot fitted' : ''})`],
+    ...(input.set === undefined ? [] : ([['Set in it', input.set.join(', '), 'mono']] as [string, string, string][])),
     ['Guest memory', guestMemory(input)],
     ['Ops', grouped(input.ops)],
     ['Time covered', input.duration_us === undefined ? 'no times in the input' : duration(input.duration_us * 1000)],
@@ -158,15 +159,25 @@ function commandLine({ schema, input, settings, sweep, results, cost_origin }: R
   const engine = results[0]?.engine ?? 'native';
   if (engine === 'kvm') return `gmem replay ${quote(input.path)} --engine kvm`;
   if (results.some(({ policy }) => !Object.hasOwn(PRESETS, policy))) return undefined;
-  const costs = cost_origin.kind === 'built-in' ? '' : ' --cost FILE';
+  const option = (name: string, value: string | number | undefined): string =>
+    value === undefined ? '' : ` --${name} ${quote(String(value))}`;
   const names = [...new Set(results.map((result) => result.policy))].join(',');
+  // Of a sweep the settings are those of its first value: what no option gave is left to the scenario.
+  const { arch, memory_bytes } = sweep ?? settings;
+  const rest = [
+    option('engine', engine),
+    option('arch', arch),
+    option('memory', memory_bytes),
+    ...(sweep?.key === 'machine.seed' ? [] : [option('seed', settings.seed)]),
+    option('vcpus', settings.vcpus),
+    ...(input.set ?? []).map((text) => option('set', text)),
+    cost_origin.kind === 'built-in' ? '' : ' --cost FILE',
+  ].join('');
+  const path = quote(input.path);
   if (sweep !== undefined) {
-    const values = quote(`${sweep.key}=${sweep.values.join(',')}`);
-    return `gmem run ${quote(input.path)} --sweep ${values} --policies ${names} --engine ${engine} --arch ${settings.arch} --memory ${settings.memory_bytes} --seed ${settings.seed}${costs}`;
+    return `gmem run ${path}${option('sweep', `${sweep.key}=${sweep.values.join(',')}`)} --policies ${names}${rest}`;
   }
-  const verb =
-    schema === COMPARE_SCHEMA ? `compare ${quote(input.path)} --policies` : `replay ${quote(input.path)} --policy`;
-  return `gmem ${verb} ${names} --engine ${engine} --arch ${settings.arch} --memory ${settings.memory_bytes} --seed ${settings.seed}${costs}`;
+  return `gmem ${schema === COMPARE_SCHEMA ? `compare ${path} --policies` : `replay ${path} --policy`} ${names}${rest}`;
 }
 
 function explanations(runs: readonly RunResult[]): Markup {
