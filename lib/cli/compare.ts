@@ -3,14 +3,15 @@ import { Command, Option } from 'commander';
 import { compare } from '../compare/compare.js';
 import { COMPARE_SCHEMA } from '../compare/results.js';
 import { SIMULATORS } from '../engine/options.js';
-import { PRESET_NAMES, type PresetName } from '../policy/presets.js';
+import { PRESET_NAMES } from '../policy/presets.js';
+import { checkNames, designs } from './designs.js';
 import { runJob } from './job.js';
 import type { Done } from './main.js';
 import { policyNames, type RunFlags, runOptions, setOption } from './options.js';
 import { planOutput } from './output.js';
 
 interface CompareFlags extends RunFlags {
-  policies?: PresetName[];
+  policies?: string[];
 }
 
 export function compareCommand(done: Done): Command {
@@ -21,7 +22,7 @@ export function compareCommand(done: Done): Command {
     .addOption(
       new Option(
         '--policies <names>',
-        `comma-separated (default: all, or those a scenario names): ${PRESET_NAMES.join(', ')}`,
+        `comma-separated (default: all, or those a scenario names): a design the scenario defines, or ${PRESET_NAMES.join(', ')}`,
       ).argParser(policyNames),
     )
     .addOption(setOption());
@@ -38,9 +39,14 @@ Examples:
     )
     .action(async (input: string, flags: CompareFlags) => {
       const targets = await planOutput(flags.format ?? ['table'], flags.output);
+      const { policies } = flags;
+      await checkNames('--policies', policies, input, flags.set);
       done(
         await runJob(input, flags, { targets, schema: COMPARE_SCHEMA }, (stream, options) =>
-          compare(stream, { ...options, policies: flags.policies ?? options.policies }),
+          compare(stream, {
+            ...options,
+            policies: policies ? designs('--policies', policies, options.policies) : options.policies,
+          }),
         ),
       );
     });

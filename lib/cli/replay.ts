@@ -4,19 +4,20 @@ import { replay } from '../compare/compare.js';
 import { kernelFlagRefusal } from '../compare/kernel.js';
 import { REPLAY_SCHEMA } from '../compare/results.js';
 import { ENGINES } from '../engine/options.js';
-import { unsupportedReason } from '../policy/policy.js';
+import { type PolicyInput, unsupportedReason } from '../policy/policy.js';
 import { PRESET_NAMES, PRESETS, type PresetName } from '../policy/presets.js';
 import type { Arch } from '../spec/knobs.js';
 import { asSetting } from '../trace/setting.js';
+import { checkNames, designs } from './designs.js';
 import { UsageError } from './exit.js';
 import { runJob } from './job.js';
 import type { Done } from './main.js';
-import { oneOf, type RunFlags, runOptions, setOption } from './options.js';
+import { type RunFlags, runOptions, setOption } from './options.js';
 import { OutcomeFile } from './outcome-file.js';
 import { planOutput, type Target, writeOut } from './output.js';
 
 interface ReplayFlags extends RunFlags {
-  policy?: PresetName;
+  policy?: string;
   outcomes?: string;
   verify?: true;
 }
@@ -27,8 +28,9 @@ export function replayCommand(done: Done): Command {
     .description('Runs INPUT under one policy. Says what every op answered, and checks the invariants, where asked.')
     .argument('<input>', 'op stream, trace or scenario, - for stdin; the format is told by its content')
     .addOption(
-      new Option('--policy <name>', `one of: ${PRESET_NAMES.join(', ')}; of the engines that simulate`).argParser(
-        oneOf('--policy', PRESET_NAMES),
+      new Option(
+        '--policy <name>',
+        `one of: ${PRESET_NAMES.join(', ')}, or a design the scenario defines; of the engines that simulate`,
       ),
     )
     .addOption(
@@ -53,23 +55,30 @@ Examples:
   gmem replay ops.jsonl --engine kvm --outcomes -`,
     )
     .action(async (input: string, flags: ReplayFlags) => {
-      checkPolicy(flags);
+      await checkPolicy(input, flags);
       const targets = await replayTargets(flags);
       const { policy, verify, outcomes } = flags;
       const file = outcomes === undefined || outcomes === '-' ? undefined : await OutcomeFile.plan(outcomes);
       const sink = outcomes === '-' ? writeOut : file && ((lines: string) => file.write(lines));
       const code = await runJob(input, flags, { targets, schema: REPLAY_SCHEMA, outcomes }, (stream, options) =>
-        replay(stream, { ...options, policy, verify, outcomes: sink }).finally(() => file?.end()),
+        replay(stream, { ...options, policy: designed(policy, options.policies), verify, outcomes: sink }).finally(() =>
+          file?.end(),
+        ),
       );
       done(code);
     });
 }
 
 /** A policy that the arch can have; but the running kernel has one policy, its own, and is on no simulated host. */
-function checkPolicy({ engine, policy, arch, memory, seed, cost, set }: ReplayFlags): void {
+async function checkPolicy(
+  input: string,
+  { engine, policy, arch, memory, seed, cost, set }: ReplayFlags,
+): Promise<void> {
   if (engine !== 'kvm') {
     if (policy === undefined) throw new UsageError(`--policy: missing. Accepted: ${PRESET_NAMES.join(', ')}`);
-    const reason = arch && unsupportedReason(PRESETS[policy].knobs, arch);
+    await checkNames('--policy', [policy], input, set);
+    const preset = Object.hasOwn(PRESETS, policy) ? PRESETS[policy as PresetName] : undefined;
+    const reason = arch && preset && unsupportedReason(preset.knobs, arch);
     if (reason !== undefined) {
       const able = PRESET_NAMES.filter((name) => unsupportedReason(PRESETS[name].knobs, arch as Arch) === undefined);
       throw new UsageError(`--policy ${policy} with --arch ${arch}: ${reason}. Accepted: ${able.join(', ')}`);
@@ -79,6 +88,10 @@ function checkPolicy({ engine, policy, arch, memory, seed, cost, set }: ReplayFl
   const settings = (set ?? []).map((setting) => asSetting(setting).text);
   const refusal = kernelFlagRefusal({ policy, arch, memoryBytes: memory, seed, costs: cost }, settings);
   if (refusal !== undefined) throw new UsageError(refusal);
+}
+
+function designed(name: string | undefined, own: readonly PolicyInput[] | undefined): PolicyInput | undefined {
+  return name === undefined ? undefined : designs('--policy', [name], own)[0];
 }
 
 async function replayTargets(flags: ReplayFlags): Promise<Target[]> {

@@ -4,14 +4,15 @@ import { compare } from '../compare/compare.js';
 import { COMPARE_SCHEMA } from '../compare/results.js';
 import type { Sweep } from '../compare/sweep.js';
 import { SIMULATORS } from '../engine/options.js';
-import { PRESET_NAMES, type PresetName } from '../policy/presets.js';
+import { PRESET_NAMES } from '../policy/presets.js';
+import { checkNames, designs } from './designs.js';
 import { runJob } from './job.js';
 import type { Done } from './main.js';
 import { policyNames, type RunFlags, runOptions, setOption, sweptKey } from './options.js';
 import { planOutput } from './output.js';
 
 interface ScenarioFlags extends RunFlags {
-  policies?: PresetName[];
+  policies?: string[];
   guestMemory?: string;
   sweep?: Sweep;
 }
@@ -24,7 +25,7 @@ export function runCommand(done: Done): Command {
     .addOption(
       new Option(
         '--policies <names>',
-        `comma-separated (default: those the scenario names, or all): ${PRESET_NAMES.join(', ')}`,
+        `comma-separated (default: those the scenario names, or all): a design the scenario defines, or ${PRESET_NAMES.join(', ')}`,
       ).argParser(policyNames),
     )
     .addOption(setOption())
@@ -57,12 +58,18 @@ Examples:
           : [{ text: `machine.memory=${flags.guestMemory}`, label: '--guest-memory' }]),
         ...(flags.set ?? []),
       ];
+      const { policies } = flags;
+      await checkNames('--policies', policies, scenario, set);
       done(
         await runJob(
           scenario,
           { ...flags, inputFormat: 'scenario', set },
           { targets, schema: COMPARE_SCHEMA },
-          (stream, options) => compare(stream, { ...options, policies: flags.policies ?? options.policies }),
+          (stream, options) =>
+            compare(stream, {
+              ...options,
+              policies: policies ? designs('--policies', policies, options.policies) : options.policies,
+            }),
           flags.sweep,
         ),
       );
