@@ -47,11 +47,14 @@ export function parseSize(text: string): number | undefined {
 /** Where guest-physical addresses end, of bytes a slot can be over. */
 export const GUEST_PHYSICAL_LIMIT_BYTES = 2 ** 52;
 
+/** From here on two decimals would say 1024.00, which is one of the next unit. */
+const NEXT_UNIT = 1023.995;
+
 /** Formats bytes in the largest binary unit, with at most two decimals: `16 GiB`, `1.25 MiB`. */
 export function formatBytes(bytes: number): string {
   let value = bytes;
   let unit = 0;
-  while (Math.abs(value) >= 1024 && unit < 6) {
+  while (Math.abs(value) >= NEXT_UNIT && unit < 6) {
     value /= 1024;
     unit += 1;
   }

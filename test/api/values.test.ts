@@ -46,6 +46,15 @@ test('functions on values say what they accept', () => {
     });
   }
   assert.equal(api.formatBytes(-1536), '-1.50 KiB');
+  // What two decimals round up to the next unit is one of it.
+  assert.deepEqual([1023, 1048570, 1048571, 1048575, -1048575, 2 ** 30 - 1].map(api.formatBytes), [
+    '1023 B',
+    '1023.99 KiB',
+    '1.00 MiB',
+    '1.00 MiB',
+    '-1.00 MiB',
+    '1.00 GiB',
+  ]);
   for (const value of [null, undefined, 5, '2M']) {
     assert.throws(() => api.levelName(value as never), { ...ARGUMENT, message: /^order: .*accepted: 0, 9, 18$/ });
   }
