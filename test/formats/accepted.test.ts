@@ -1,7 +1,7 @@
 /** What is said to be accepted is what was not given: limits are named where a value is of the right type. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createEngine, type GmemError, parseJsonl } from '../../lib/index.js';
+import { createEngine, formatPacked, type GmemError, OpBuilder, parseJsonl, parsePacked } from '../../lib/index.js';
 import { problemsOf } from '../support/input-error.js';
 
 const QUANTITY = 'an integer of at most 2^53 - 1 (0x1fffffffffffff) either way, or a "0x…" string of one';
@@ -61,4 +61,15 @@ test('a misspelt key is one problem', () => {
   const said = problemsOf(() => parseJsonl('{"op":"touch","gpx":0}', 'f'));
   assert.equal(said.length, 1);
   assert.match(said[0] as string, /^f:1:15: gpx: unknown key of touch, did you mean "gpa"\?, accepted: vm, vcpu, gpa/);
+});
+
+test('a switch of huge pages takes no count: readers and builders let it through, and the op is refused', () => {
+  const op = { op: 'set', key: 'hugepages', value: '2M', after: 1 } as const;
+  const [built, read] = [new OpBuilder().push(op).stream, parseJsonl(`${JSON.stringify(op)}\n`)];
+  assert.deepEqual(parsePacked(formatPacked(read)).records.read(0), built.records.read(0));
+  for (const engine of ['native', 'reference'] as const) {
+    const host = createEngine({ policy: 'rfc-thp', memory: '16MiB', engine });
+    assert.equal(host.apply(op).errno, 'EINVAL');
+    host.close();
+  }
 });
