@@ -5,18 +5,20 @@
 import type { OpSource } from '../ops/source.js';
 import { surveyOf } from '../ops/survey.js';
 import { MAX_MEMORY_BYTES } from '../spec/host-memory.js';
-import { OP_KIND } from '../spec/ops.js';
+import { CREATE_FLAG, OP_KIND } from '../spec/ops.js';
 import { PAGE_BYTES } from '../spec/units.js';
 
 const GIB = 2 ** 30;
 
 const READS = [OP_KIND['guest-read'], OP_KIND['host-read'], OP_KIND['vmm-read']];
 
+const ALL_FLAGS = CREATE_FLAG.mmap | CREATE_FLAG['init-shared'];
+
 /** A file opened with this size, or closed: size 0. */
 export interface FileEvent {
   gmem: number;
   sizeBytes: number;
-  /** Bits of `CREATE_FLAG`, others too; 0 of a file closed. */
+  /** Bits of `CREATE_FLAG`; 0 of a file closed. */
   flags: number;
 }
 
@@ -25,7 +27,7 @@ export interface StreamNeeds {
   guestBytes: number;
   /** Most bytes of these files that are open at one time. */
   guestBytesPeak: number;
-  /** VMs files are made for; one that comes after its id was destroyed is another. */
+  /** VMs files are made for. An id is never another VM's (docs/semantics.md section 2). */
   guests: number;
   /** Some op reads page contents. */
   readsContents: boolean;
@@ -33,36 +35,40 @@ export interface StreamNeeds {
   files: FileEvent[];
 }
 
+/** A size and flags that some design makes a file of. */
+function canBeMade(size: number, flags: number): boolean {
+  return size > 0 && size % PAGE_BYTES === 0 && flags >= 0 && flags <= ALL_FLAGS;
+}
+
 export function streamNeeds(source: OpSource): StreamNeeds {
   let guestBytes = 0;
   let guestBytesPeak = 0;
-  let guests = 0;
   let openBytes = 0;
   const open = new Map<number, number>();
-  const running = new Set<number>();
-  const resize = (gmem: number, size: number): void => {
-    openBytes += size - (open.get(gmem) ?? 0);
-    open.set(gmem, size);
-    guestBytesPeak = Math.max(guestBytesPeak, openBytes);
-  };
+  const guests = new Set<number>();
+  const destroyed = new Set<number>();
   const files: FileEvent[] = [];
   const { counts, structural } = surveyOf(source);
   for (let i = 0; i < structural.length; i += 1) {
     const { kind, vm, gmem, size, extra } = structural.read(i);
-    if (kind === OP_KIND.destroy) running.delete(vm);
-    if (kind === OP_KIND.close) {
+    const sizeOpen = open.get(gmem);
+    if (kind === OP_KIND.destroy) destroyed.add(vm);
+    if (kind === OP_KIND.close && sizeOpen !== undefined) {
       files.push({ gmem, sizeBytes: 0, flags: 0 });
-      resize(gmem, 0);
+      open.delete(gmem);
+      openBytes -= sizeOpen;
     }
-    if (kind !== OP_KIND.create || !(size > 0 && size % PAGE_BYTES === 0)) continue;
-    guestBytes += size;
-    resize(gmem, size);
-    if (!running.has(vm)) guests += 1;
-    running.add(vm);
+    // EBADF, EEXIST, EINVAL, in the order an engine looks.
+    if (kind !== OP_KIND.create || destroyed.has(vm) || sizeOpen !== undefined || !canBeMade(size, extra)) continue;
     files.push({ gmem, sizeBytes: size, flags: extra });
+    open.set(gmem, size);
+    guests.add(vm);
+    guestBytes += size;
+    openBytes += size;
+    guestBytesPeak = Math.max(guestBytesPeak, openBytes);
   }
   const readsContents = READS.some((kind) => counts[kind] !== 0);
-  return { guestBytes, guestBytesPeak, guests, readsContents, files };
+  return { guestBytes, guestBytesPeak, guests: guests.size, readsContents, files };
 }
 
 /**

@@ -22,18 +22,10 @@ export function inputRefusal(
   return flagsRefusal(files, knobs, arch) ?? poolRefusal(files, knobs, memoryBytes);
 }
 
-/** Flags that no design knows are left to the engine: a test of EINVAL is an input like any other. */
 function flagsRefusal(files: readonly FileEvent[], knobs: Knobs, arch: Arch): string | undefined {
   if (knobs.conversion === 'in-place' || arch === 'none') return undefined;
-  const known = CREATE_FLAG.mmap | CREATE_FLAG['init-shared'];
-  const open = new Set<number>();
-  for (const { gmem, sizeBytes, flags } of files) {
-    if (sizeBytes === 0) open.delete(gmem);
-    if (sizeBytes === 0 || open.has(gmem) || flags < 0 || flags > known) continue;
-    if (flags === 0) {
-      open.add(gmem);
-      continue;
-    }
+  for (const { gmem, flags } of files) {
+    if (flags === 0) continue;
     const names = Object.entries(CREATE_FLAG).filter(([, bit]) => (flags & bit) !== 0);
     return `gmem ${gmem} is created with ${names.map(([name]) => name).join(' and ')}, which conversion discard refuses on arch ${arch}: its VMs have private memory`;
   }
@@ -50,8 +42,8 @@ function poolRefusal(files: readonly FileEvent[], knobs: Knobs, memoryBytes: num
     if (sizeBytes === 0) {
       reserved -= open.get(gmem) ?? 0;
       open.delete(gmem);
+      continue;
     }
-    if (sizeBytes === 0 || open.has(gmem)) continue;
     if (sizeBytes % hugeBytes !== 0) {
       return `gmem ${gmem} of ${formatBytes(sizeBytes)} is not a multiple of the pool's ${formatBytes(hugeBytes)} pages`;
     }

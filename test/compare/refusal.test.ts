@@ -38,11 +38,6 @@ test('a pool is 15/16 of the huge pages, and what is closed makes room', () => {
   assert.equal(poolRefusal([first, file(0, 0), second], giant, 16 * GIB), undefined);
 });
 
-test('a create of an id that is open is not counted: it fails with EEXIST', () => {
-  const again = file(0, 15 * GIB);
-  assert.equal(poolRefusal([again, again], giant, 16 * GIB), undefined);
-});
-
 test('by discard, a VM with private memory has no file with flags; in place it has', () => {
   const discard = PRESETS['rfc-thp'].knobs;
   const mapped = [file(0, GIB), file(1, GIB, CREATE_FLAG.mmap)];
@@ -56,14 +51,6 @@ test('by discard, a VM with private memory has no file with flags; in place it h
   assert.match(flagsRefusal([file(0, GIB, 3)], discard, 'snp') ?? '', /created with mmap and init-shared, which/);
   assert.equal(flagsRefusal(mapped, discard, 'none'), undefined);
   for (const arch of ARCHES) assert.equal(flagsRefusal(mapped, small, arch), undefined);
-});
-
-test('flags that no design knows, and those of an id that is open, are no reason', () => {
-  const discard = PRESETS['rfc-thp'].knobs;
-  assert.equal(flagsRefusal([file(0, GIB, 4)], discard, 'snp'), undefined);
-  assert.equal(flagsRefusal([file(0, GIB, -1)], discard, 'snp'), undefined);
-  assert.equal(flagsRefusal([file(0, GIB), file(0, GIB, 1)], discard, 'snp'), undefined);
-  assert.match(flagsRefusal([file(0, GIB), file(0, 0), file(0, GIB, 1)], discard, 'snp') ?? '', /gmem 0 is created/);
 });
 
 test('a comparison refuses exactly the policies whose create the engine refuses; so does a replay, which shows the answers', async () => {
