@@ -3,7 +3,7 @@
  * exported here.
  */
 export type { CalibrateOptions } from './calibrate/calibrate.js';
-export { CALIBRATION_SCHEMA, type Calibration, formatCalibration } from './calibrate/document.js';
+export { CALIBRATION_SCHEMA, type Calibration } from './calibrate/document.js';
 export { FIGURE_NAMES, type FigureName } from './calibrate/figures.js';
 export type { CompareInput, CompareOptions, Progress, ReplayOptions } from './compare/compare.js';
 export {
@@ -43,6 +43,7 @@ export { PRESET_NAMES, PRESETS, type Preset, type PresetName } from './policy/pr
 export {
   calibrate,
   compare,
+  formatCalibration,
   formatJsonl,
   formatPacked,
   gathered,

@@ -3,13 +3,15 @@
  * stranger checked first (GmemError `ERR_GMEM_ARGUMENT`).
  */
 import * as calibrating from './calibrate/calibrate.js';
-import type { Calibration } from './calibrate/document.js';
+import { type Calibration, calibrationSchema, formatCalibration as formatted } from './calibrate/document.js';
 import { FIGURE_NAMES } from './calibrate/figures.js';
 import * as comparing from './compare/compare.js';
 import type { ResultsDocument } from './compare/results.js';
 import { COST_EVENT_NAMES } from './cost/events.js';
 import { parseCostFile } from './cost/file.js';
 import type { CostTable } from './cost/table.js';
+import { explain } from './document/explain.js';
+import { writtenPath } from './document/path.js';
 import {
   argumentError,
   checkKeys,
@@ -25,6 +27,7 @@ import { GmemError } from './engine/error.js';
 import { ENGINES } from './engine/options.js';
 import * as jsonl from './ops/jsonl.js';
 import * as packed from './ops/packed.js';
+import { shown } from './ops/problems.js';
 import { findBadRecord } from './ops/record-check.js';
 import { checkHeld } from './ops/records.js';
 import * as sources from './ops/source.js';
@@ -83,11 +86,18 @@ function checkOps(value: unknown): sources.OpSource {
 }
 
 function checkInput(input: unknown): void {
-  if (typeof input !== 'object' || input === null) throw argumentError('input: accepted: what openInput gives');
-  const { ops, path, format } = input as Partial<comparing.CompareInput>;
-  checkOps(ops ?? (input as Partial<comparing.CompareInput>).stream);
+  const { ops, path, format, fitted, sha256 } = Object(input) as Partial<comparing.CompareInput>;
+  // To ask an opened input for its stream is to have it read into memory.
+  const given = ops ?? (Object(input) as Partial<comparing.CompareInput>).stream;
+  if (given === undefined || given === null) {
+    throw argumentError('input: without ops, accepted: what openInput gives, or { path, format, stream }');
+  }
+  checkOps(given);
   toText('input.path', path);
   toText('input.format', format);
+  // What a report would refuse of the document.
+  if (fitted !== undefined) toBoolean('input.fitted', fitted);
+  if (sha256 !== undefined) toText('input.sha256', sha256);
 }
 
 function checkRun(options: unknown, accepted: readonly string[]): void {
@@ -101,7 +111,9 @@ function checkRun(options: unknown, accepted: readonly string[]): void {
   if (latency !== undefined) toBoolean('latency', latency);
   if (samples !== undefined) toInteger('samples', samples, 0, 1e6);
   if (signal !== undefined) toInstance('signal', signal, AbortSignal);
-  if (policies !== undefined) toInstance('policies', policies, Array);
+  if (policies !== undefined && toInstance('policies', policies, Array).length === 0) {
+    throw argumentError('policies: none given, accepted: one or more, or without for every preset');
+  }
   if (onProgress !== undefined) toInstance('onProgress', onProgress, Function);
 }
 
@@ -123,6 +135,11 @@ export async function replay(
   checkInput(input);
   checkRun(options, REPLAY_KEYS);
   return comparing.replay(input, options);
+}
+
+function refuseProblems(accepted: string, problems: readonly string[]): void {
+  if (problems.length === 0) return;
+  throw new GmemError('ERR_GMEM_ARGUMENT', `${accepted}\n${problems.join('\n')}`, { problems });
 }
 
 function checkTexts(name: string, values: unknown): void {
@@ -207,6 +224,22 @@ export async function calibrate(options: calibrating.CalibrateOptions = {}): Pro
 }
 
 /**
+ * The file of a calibration.
+ *
+ * @throws GmemError `ERR_GMEM_ARGUMENT` for what is no calibration; the message names the keys.
+ */
+export function formatCalibration(calibration: Calibration): string {
+  const parsed = calibrationSchema.safeParse(calibration);
+  const problems = (parsed.error?.issues ?? []).map((issue) =>
+    issue.code === 'unrecognized_keys'
+      ? `${writtenPath(issue.path) || 'calibration'}: unknown key ${issue.keys.map(shown).join(', ')}`
+      : `${writtenPath(issue.path) || 'calibration'}: ${explain(issue, calibration)}`,
+  );
+  refuseProblems('calibration: accepted: what calibrate gives', problems);
+  return formatted(calibration);
+}
+
+/**
  * Reads a calibration, or a cost file, from text: the table of cycles that `costs` of a comparison takes. `file` is the name in
  * front of every problem.
  *
@@ -224,9 +257,6 @@ export function parseCosts(content: string, file = 'costs'): CostTable {
 export function renderReport(format: ReportFormat, document: ResultsDocument): string {
   toChoice('format', format, REPORT_FORMATS);
   const problems = documentProblems(document).map(({ path, message }) => `${pathText(path)}: ${message}`);
-  if (problems.length > 0) {
-    const message = `document: accepted: what compare or replay gives\n${problems.join('\n')}`;
-    throw new GmemError('ERR_GMEM_ARGUMENT', message, { problems });
-  }
+  refuseProblems('document: accepted: what compare or replay gives', problems);
   return render(format, document);
 }

@@ -42,7 +42,8 @@ export interface CompareInput {
   readonly stream: OpSource;
   /** Gone through in place of `stream`, several times: an opened input has both, of which only this one need not be in memory. */
   readonly ops?: OpSource | undefined;
-  readonly fitted: boolean;
+  /** VM, gmem file and slot were made around it. Default: false. */
+  readonly fitted?: boolean | undefined;
   readonly sha256?: string | undefined;
   /** Keys of a scenario that were set before its ops were made, `key.path=value` each (`Input.set`). */
   readonly set?: readonly string[] | undefined;
@@ -264,7 +265,7 @@ function summarise(input: CompareInput, { guestBytes, guestBytesPeak, guests }: 
     guest_bytes: guestBytes,
     ...(guests > 1 ? { guests } : {}),
     ...(guestBytesPeak < guestBytes ? { guest_bytes_peak: guestBytesPeak } : {}),
-    fitted: input.fitted,
+    fitted: input.fitted ?? false,
     ...(span === undefined ? {} : { duration_us: span.last - span.first }),
   };
 }

@@ -218,6 +218,18 @@ test('from code: options are checked before anything is measured, and a signal e
   const [figure] = FIGURE_NAMES;
   const calibration = await api.calibrate({ repetitions: 1, figures: [figure as FigureName] });
   assert.equal(api.parseCosts(api.formatCalibration(calibration)).origin.kind, 'calibration');
+  assert.equal(api.formatCalibration(calibration), formatCalibration(calibration));
+  const refused = (value: unknown, message: RegExp): void =>
+    assert.throws(() => api.formatCalibration(value as Calibration), { code: 'ERR_GMEM_ARGUMENT', message });
+  const cyclic: Record<string, unknown> = {};
+  cyclic.self = cyclic;
+  refused(10n, /^calibration: accepted: what calibrate gives\ncalibration: got 10n, accepted: an object$/);
+  refused(undefined, /\ncalibration: missing, accepted: an object$/);
+  refused({}, /\nschema: missing, accepted: gmem\.calibration\/1\n/);
+  refused(cyclic, /\ncalibration: unknown key "self"$/);
+  refused({ ...calibration, tool: cyclic }, /\ntool: unknown key "self"$/);
+  refused({ ...calibration, date: 5 }, /gives\ndate: got 5, accepted: text$/);
+  refused({ ...calibration, figures: { syscal: {} } }, /\nfigures: unknown key "syscal"$/);
   assert.throws(() => api.parseCosts('{"cycles":{"psmesh":1}}', 'my.json'), {
     code: 'ERR_GMEM_INPUT',
     message: /my\.json/,

@@ -11,6 +11,7 @@ import {
   openInput,
   parseCosts,
   type ReplayOptions,
+  renderReport,
   replay,
 } from '../../lib/index.js';
 import { guestStream, inputOf } from './streams.js';
@@ -68,6 +69,36 @@ test('vcpus through the edge: what is none is refused as a GmemError', async () 
   await assert.rejects(compare(input, { vcpus: 2, latency: true }), {
     message: /^latency: accepted with vcpus 1 only/,
   });
+});
+
+test('no policies are refused: they would give a document of nothing', async () => {
+  const message = /^policies: none given, accepted: one or more/;
+  await assert.rejects(compare(inputOf(guestStream(5, 20)), { policies: [] }), { code: 'ERR_GMEM_ARGUMENT', message });
+});
+
+test('an input of the caller needs a path, a format and a stream, and its document is one of a report', async () => {
+  const stream = guestStream(5, 20);
+  const document = await compare({ path: 'mine', format: 'code', stream }, { policies: ['rfc-thp'] });
+  assert.equal(document.input.fitted, false);
+  assert.match(renderReport('table', document), /^mine: /m);
+  for (const input of [stream, {}, { path: 'mine', format: 'code', stream: null }, null, undefined, 5]) {
+    await assert.rejects(compare(input as never), {
+      code: 'ERR_GMEM_ARGUMENT',
+      message: 'input: without ops, accepted: what openInput gives, or { path, format, stream }',
+    });
+  }
+  for (const [key, value] of [
+    ['path', undefined],
+    ['format', 5],
+    ['fitted', 'no'],
+    ['sha256', null],
+  ] as const) {
+    const input = { ...inputOf(stream), [key]: value };
+    await assert.rejects(compare(input as never), {
+      code: 'ERR_GMEM_ARGUMENT',
+      message: new RegExp(`^input\\.${key}: `),
+    });
+  }
 });
 
 test('the running kernel is one design: not compared, and replayed without what describes a simulated host', async () => {
