@@ -109,10 +109,10 @@ export class Engine {
     this.#idle();
     const { records } = this.#oneOp.stream;
     this.#oneOp.push(op);
+    const name = records.opName(0);
     // The mailbox has room for one op: the stream is empty between ops.
     this.#oneOp.stream.clear();
     this.#mailbox.step();
-    const name = records.opName(0);
     return tagOutcome(this.#oneOutcome.decode(0, name), name);
   }
 

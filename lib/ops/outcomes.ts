@@ -18,6 +18,8 @@ import { checkMemory, checkWithin, MAX_RECORDS } from './records.js';
 
 const F64_PER_OUTCOME = OUTCOME_BYTES / 8;
 const U16_PER_OUTCOME = OUTCOME_BYTES / 2;
+/** Values an outcome has room for. */
+const VALUES = 4;
 
 /** What a value of an outcome is in JSON. */
 type ValueType<V extends OutcomeValue> = V extends 'level' ? string : V extends 'mixed' ? boolean : number;
@@ -58,32 +60,40 @@ export class OutcomeRecords {
     this.#f64 = new Float64Array(bytes.buffer, bytes.byteOffset, bytes.length / 8);
   }
 
-  /** Writes record `i`. Used by engines written in TypeScript. */
+  /** Writes record `i`. Used by engines written in TypeScript; numbers are taken modulo what their fields hold. */
   write(i: number, errno: number, exit: number, has: number, values: ArrayLike<number>): void {
+    this.#check(i);
     this.#u16[i * U16_PER_OUTCOME] = errno;
     this.bytes[i * OUTCOME_BYTES + 2] = exit;
     this.bytes[i * OUTCOME_BYTES + 3] = has;
     this.#u16[i * U16_PER_OUTCOME + 2] = 0;
     this.#u16[i * U16_PER_OUTCOME + 3] = 0;
-    for (let v = 0; v < 4; v += 1) {
+    for (let v = 0; v < VALUES; v += 1) {
       this.#f64[i * F64_PER_OUTCOME + 1 + v] = (has >> v) & 1 ? (values[v] as number) : 0;
     }
   }
 
+  /** @throws GmemError `ERR_GMEM_ARGUMENT` (as all of these) when there is no outcome `i`. */
   errno(i: number): number {
+    this.#check(i);
     return this.#u16[i * U16_PER_OUTCOME] as number;
   }
 
   exit(i: number): ExitName {
+    this.#check(i);
     return EXITS[this.bytes[i * OUTCOME_BYTES + 2] as number] as ExitName;
   }
 
   /** Bits of the values that are part of outcome `i`. */
   has(i: number): number {
+    this.#check(i);
     return this.bytes[i * OUTCOME_BYTES + 3] as number;
   }
 
+  /** The value at a position of 0 to 3; 0 where `has` has no bit for it. */
   value(i: number, position: number): number {
+    this.#check(i);
+    checkWithin('position', position, VALUES - 1);
     return this.#f64[i * F64_PER_OUTCOME + 1 + position] as number;
   }
 
@@ -93,7 +103,7 @@ export class OutcomeRecords {
    * @throws GmemError `ERR_GMEM_ARGUMENT` when there is no outcome `i`, or no op of this name.
    */
   decode<N extends OpName>(i: number, op: N): Outcome<N> {
-    checkWithin('outcome', i, this.capacity - 1);
+    this.#check(i);
     if (typeof op !== 'string' || !Object.hasOwn(OP_KIND, op))
       throw new GmemError('ERR_GMEM_ARGUMENT', `unknown op ${shown(op)}`);
     const errno = this.errno(i);
@@ -112,5 +122,9 @@ export class OutcomeRecords {
       outcome[name] = name === 'level' ? levelName(value) : name === 'mixed' ? value !== 0 : value;
     }
     return outcome as Outcome<N>;
+  }
+
+  #check(i: number): void {
+    checkWithin('outcome', i, this.capacity - 1);
   }
 }

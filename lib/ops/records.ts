@@ -77,7 +77,13 @@ export class OpRecords {
     this.length = 0;
   }
 
-  /** Appends one record. @returns its position. */
+  /**
+   * Appends one record. Looks at none of the fields, which would cost every append: numbers are taken as typed arrays take
+   * them, `kind` and `flags` modulo 2^8, `vcpu` modulo 2^16, `vm`, `gmem` and `arg` modulo 2^32 (-1 is 4294967295). What
+   * takes a stream checks its records before it runs or writes them.
+   *
+   * @returns its position.
+   */
   append(
     kind: number,
     flags: number,
@@ -137,27 +143,33 @@ export class OpRecords {
 
   /** Copies record `i` into `into`, or a fresh object. */
   read(i: number, into: RecordFields = blankFields()): RecordFields {
-    if (!(Number.isInteger(i) && i >= 0 && i < this.length))
-      throw new GmemError('ERR_GMEM_ARGUMENT', `record ${shown(i)} of ${this.length}`);
-    into.kind = this.#bytes[i * RECORD_BYTES] as number;
-    into.flags = this.#bytes[i * RECORD_BYTES + 1] as number;
-    into.vcpu = this.#u16[i * U16_PER_RECORD + 1] as number;
+    this.#check(i);
     const u = i * U32_PER_RECORD;
-    into.vm = this.#u32[u + 1] as number;
-    into.gmem = this.#u32[u + 2] as number;
-    into.arg = this.#u32[u + 3] as number;
     const f = i * F64_PER_RECORD;
-    into.address = this.#f64[f + 2] as number;
-    into.size = this.#f64[f + 3] as number;
-    into.extra = this.#f64[f + 4] as number;
+    try {
+      into.kind = this.#bytes[i * RECORD_BYTES] as number;
+      into.flags = this.#bytes[i * RECORD_BYTES + 1] as number;
+      into.vcpu = this.#u16[i * U16_PER_RECORD + 1] as number;
+      into.vm = this.#u32[u + 1] as number;
+      into.gmem = this.#u32[u + 2] as number;
+      into.arg = this.#u32[u + 3] as number;
+      into.address = this.#f64[f + 2] as number;
+      into.size = this.#f64[f + 3] as number;
+      into.extra = this.#f64[f + 4] as number;
+    } catch (cause) {
+      // What nothing can be written into, frozen objects too.
+      throw new GmemError('ERR_GMEM_ARGUMENT', 'into: accepted: an object that can be written', { cause });
+    }
     return into;
   }
 
   kind(i: number): number {
+    this.#check(i);
     return this.#bytes[i * RECORD_BYTES] as number;
   }
 
   opName(i: number): OpName {
+    this.#check(i);
     return OP_NAMES[this.#bytes[i * RECORD_BYTES] as number] as OpName;
   }
 
@@ -169,6 +181,11 @@ export class OpRecords {
   reserve(capacity: number): void {
     checkWithin('ops of a stream', capacity, MAX_RECORDS);
     if (capacity * RECORD_BYTES > this.#bytes.length) this.#resize(capacity);
+  }
+
+  #check(i: number): void {
+    if (!(Number.isInteger(i) && i >= 0 && i < this.length))
+      throw new GmemError('ERR_GMEM_ARGUMENT', `record ${shown(i)} of ${this.length}`);
   }
 
   #grow(): void {

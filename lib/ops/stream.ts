@@ -39,9 +39,12 @@ export class OpStream implements OpSource {
     return t === undefined || Number.isNaN(t) ? undefined : t;
   }
 
+  /** @throws GmemError `ERR_GMEM_ARGUMENT` for no position there can be, or no number. */
   setTime(i: number, microseconds: number): void {
+    checkWithin('op', i, MAX_RECORDS - 1);
+    if (typeof microseconds !== 'number')
+      throw new GmemError('ERR_GMEM_ARGUMENT', `microseconds: got ${shown(microseconds)}, accepted: a number`);
     if (this.times === null || i >= this.times.length) {
-      checkWithin('op', i, MAX_RECORDS - 1);
       const grown = new Float64Array(Math.max(1024, 2 * (i + 1))).fill(Number.NaN);
       if (this.times !== null) grown.set(this.times);
       this.times = grown;

@@ -173,18 +173,26 @@ test('records and outcomes', () => {
   for (const value of HOSTILE) {
     survives('OpRecords', () => new api.OpRecords(value as never));
     survives('OpRecords.from', () => api.OpRecords.from(value as never));
-    for (const name of ['read', 'reserve', 'appendAll'] as const) {
+    for (const name of ['read', 'reserve', 'appendAll', 'kind', 'opName'] as const) {
       survives(`OpRecords ${name}`, () => records[name](value as never));
     }
+    survives('OpRecords read into', () => records.read(0, value as never));
     survives('OpRecords.over', () => api.OpRecords.over(value as never));
     survives('OutcomeRecords', () => new api.OutcomeRecords(value as never));
     survives('OutcomeRecords', () => new api.OutcomeRecords(1, value as never));
     survives('OutcomeRecords decode', () => outcomes.decode(value as never, 'touch'));
     survives('OutcomeRecords decode', () => outcomes.decode(0, value as never));
+    for (const name of ['errno', 'exit', 'has'] as const) {
+      survives(`OutcomeRecords ${name}`, () => outcomes[name](value as never));
+    }
+    survives('OutcomeRecords value', () => outcomes.value(value as never, 0));
+    survives('OutcomeRecords value', () => outcomes.value(0, value as never));
+    survives('OutcomeRecords write', () => outcomes.write(value as never, 0, 0, 0, []));
     survives('OpBuilder', () => new api.OpBuilder().push(value as never));
     survives('OpBuilder', () => new api.OpBuilder(value as never).push({ op: 'close' }));
     survives('OpStream', () => new api.OpStream(value as never).length);
     survives('OpStream setTime', () => new api.OpStream().setTime(value as never, 1));
+    survives('OpStream setTime', () => new api.OpStream().setTime(0, value as never));
     survives('PageView', () => [...new api.PageView(value as never, value as never)]);
     survives('PageView', () => [...new api.PageView(0, value as never)]);
   }
@@ -205,10 +213,39 @@ test('records and outcomes', () => {
     message: /a Uint8Array of an ArrayBuffer/,
   });
   assert.throws(() => new api.OutcomeRecords(1, shared), { code: 'ERR_GMEM_ARGUMENT' });
-  for (const i of [-1, 1, 0.5]) {
-    assert.throws(() => records.read(i), { code: 'ERR_GMEM_ARGUMENT' });
-    assert.throws(() => outcomes.decode(i, 'close'), { code: 'ERR_GMEM_ARGUMENT' });
+  const stream = new api.OpBuilder().push({ op: 'close', t: 3 }).stream;
+  for (const i of [-1, 1, 0.5, null, undefined, 'x', '0', 10n, Symbol('i')] as never[]) {
+    const calls = [
+      () => records.read(i),
+      () => records.kind(i),
+      () => records.opName(i),
+      () => outcomes.decode(i, 'close'),
+      () => outcomes.errno(i),
+      () => outcomes.exit(i),
+      () => outcomes.has(i),
+      () => outcomes.value(i, 0),
+      () => outcomes.write(i, 0, 0, 0, []),
+    ];
+    // A stream may have times of ops that are still to come.
+    if (i !== 1) calls.push(() => stream.setTime(i, 5));
+    for (const call of calls) assert.throws(call, { code: 'ERR_GMEM_ARGUMENT' }, `${call} ${String(i)}`);
   }
+  assert.deepEqual([outcomes.errno(0), outcomes.exit(0), outcomes.has(0), outcomes.value(0, 3)], [0, 'none', 0, 0]);
+  assert.throws(() => outcomes.value(0, 4), {
+    code: 'ERR_GMEM_ARGUMENT',
+    message: /^position: got 4, accepted: 0 to 3/,
+  });
+  for (const into of [1, null, 'x', Object.freeze({})] as never[]) {
+    assert.throws(() => records.read(0, into), { code: 'ERR_GMEM_ARGUMENT', message: /^into: accepted: an object/ });
+  }
+  assert.throws(() => stream.setTime(0, Symbol('t') as never), {
+    code: 'ERR_GMEM_ARGUMENT',
+    message: /^microseconds: /,
+  });
+  assert.deepEqual([stream.time(0), Object.keys(stream.times ?? {}).includes('-1')], [3, false]);
+  // Documented: an append takes numbers as typed arrays do.
+  const { kind, vm } = records.read(records.append(300, 0, 0, -1, 0, 0, 0, 0, 0));
+  assert.deepEqual([kind, vm], [44, 4294967295]);
 });
 
 test('streams, files and comparisons', async () => {
@@ -223,6 +260,7 @@ test('streams, files and comparisons', async () => {
     parsePacked: api.parsePacked,
     formatPacked: api.formatPacked,
     renderReport: api.renderReport,
+    formatCalibration: api.formatCalibration,
     parseCosts: api.parseCosts,
   };
   for (const [name, call] of Object.entries(functions)) {
