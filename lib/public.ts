@@ -86,7 +86,7 @@ function checkOps(value: unknown): sources.OpSource {
 }
 
 function checkInput(input: unknown): void {
-  const { ops, path, format, fitted, sha256 } = Object(input) as Partial<comparing.CompareInput>;
+  const { ops, path, format, fitted, sha256, set } = Object(input) as Partial<comparing.CompareInput>;
   // To ask an opened input for its stream is to have it read into memory.
   const given = ops ?? (Object(input) as Partial<comparing.CompareInput>).stream;
   if (given === undefined || given === null) {
@@ -98,6 +98,7 @@ function checkInput(input: unknown): void {
   // What a report would refuse of the document.
   if (fitted !== undefined) toBoolean('input.fitted', fitted);
   if (sha256 !== undefined) toText('input.sha256', sha256);
+  checkTexts('input.set', set);
 }
 
 function checkRun(options: unknown, accepted: readonly string[]): void {

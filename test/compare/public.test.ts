@@ -146,6 +146,7 @@ test('an input tells what was set in it, and a seed makes the ops of a scenario'
   assert.notEqual(formatJsonl(seeded.stream), formatJsonl((await openInput(path, { settings })).stream));
   const { input } = await compare(seeded, { policies: ['rfc-thp'] });
   assert.deepEqual(input.set, settings);
+  await assert.rejects(compare({ ...inputOf(guestStream(5, 20)), set: [1 as never] }), { code: 'ERR_GMEM_ARGUMENT' });
   for (const seed of [-1, 2 ** 32, 'x' as never]) {
     await assert.rejects(openInput(path, { seed }), { code: 'ERR_GMEM_ARGUMENT' });
   }
