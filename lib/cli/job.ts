@@ -9,6 +9,7 @@ import { metThresholds } from '../compare/threshold.js';
 import type { CostTable } from '../cost/table.js';
 import { toVcpus } from '../engine/batches.js';
 import { visible } from '../ops/problems.js';
+import { needsMemory } from '../trace/fit.js';
 import type { RunWishes } from '../trace/format.js';
 import { openInput } from '../trace/input.js';
 import { asSetting, type Setting, settingOf } from '../trace/setting.js';
@@ -18,6 +19,7 @@ import { onInterrupt } from './interrupt.js';
 import type { RunFlags } from './options.js';
 import { sayWritten, writeReports } from './output.js';
 import { progressLine } from './progress.js';
+import { checkSetOnce } from './set-once.js';
 
 export type Runner = (input: CompareInput, options: CompareOptions) => Promise<ResultsDocument>;
 
@@ -60,13 +62,13 @@ export async function runJob(
   let document: ResultsDocument;
   try {
     if (sweep === undefined) {
-      document = await runOnce(path, flags, flags.set, own, run);
+      document = await runOnce(path, flags, [], own, run);
     } else {
       const steps: SweepStep[] = [];
       for (const value of sweep.values) {
         if (interruption.signal.aborted) break;
         const swept = settingOf('--sweep', settingText(sweep, value));
-        steps.push({ value, document: await runOnce(path, flags, [...(flags.set ?? []), swept], own, run) });
+        steps.push({ value, document: await runOnce(path, flags, [swept], own, run) });
       }
       document = sweptDocument(sweep, steps, { arch: flags.arch, memory_bytes: flags.memory });
     }
@@ -87,27 +89,28 @@ interface OwnOptions extends Pick<CompareOptions, 'samples' | 'signal' | 'onProg
   readonly detailed: boolean;
 }
 
+/** `swept`: what a sweep sets for this run; its rows tell it. */
 async function runOnce(
   path: string,
   flags: RunFlags,
-  settings: readonly Setting[] | undefined,
+  swept: readonly Setting[],
   { detailed, ...own }: OwnOptions,
   run: Runner,
 ): Promise<ResultsDocument> {
+  const settings = flags.set ?? [];
   const [input, sha256] = await Promise.all([
-    openInput(path, { format: flags.inputFormat, settings, seed: flags.seed }),
+    openInput(path, { format: flags.inputFormat, settings: [...settings, ...swept], seed: flags.seed }),
     detailed ? fileDigest(path) : undefined,
   ]);
-  const { format, fitted, set } = input;
-  if (!flags.quiet && input.guestBytes === 0 && input.ops.length > 0) {
-    process.stderr.write(
-      `gmem: ${visible(path)}: no guest memory in it, and none fitted, as is done for the ops of one VM (docs/formats.md): they find none\n`,
-    );
+  const { format, fitted } = input;
+  if (!flags.quiet && needsMemory(input.extent)) {
+    const why = 'it creates none, and none is fitted to the ops of several VMs or files (docs/formats.md)';
+    process.stderr.write(`gmem: ${visible(path)}: its ops find no guest memory: ${why}\n`);
   }
   // Of what a scenario says of its host nothing is so on the running kernel.
   const wishes: RunWishes = flags.engine === 'kvm' ? {} : input.wishes;
   return run(
-    { path, format, stream: input.ops, fitted, sha256, set },
+    { path, format, stream: input.ops, fitted, sha256, set: settings.map((setting) => asSetting(setting).text) },
     {
       ...own,
       policies: wishes.policies,
@@ -119,37 +122,6 @@ async function runOnce(
       vcpus: flags.vcpus,
     },
   );
-}
-
-/** Options that are keys of a scenario by another name. */
-const KEY_OF_OPTION = {
-  '--arch': 'machine.arch',
-  '--memory': 'machine.hostMemory',
-  '--seed': 'machine.seed',
-  '--guest-memory': 'machine.memory',
-} as const;
-
-/** One of two values would be used, and the report would name the other. */
-function checkSetOnce({ arch, memory, seed, set }: RunFlags, sweep: Sweep | undefined): void {
-  const given = { '--arch': arch, '--memory': memory, '--seed': seed } as const;
-  const by: string[] = (Object.keys(given) as (keyof typeof given)[]).filter((option) => given[option] !== undefined);
-  const keys: [key: string, label: string][] = by.map((option) => [
-    KEY_OF_OPTION[option as keyof typeof given],
-    option,
-  ]);
-  for (const setting of set ?? []) {
-    const { text, label } = asSetting(setting);
-    keys.push([(text.split('=', 1)[0] as string).trim(), label]);
-  }
-  if (sweep !== undefined) keys.push([sweep.key.trim(), '--sweep']);
-  const seen = new Map<string, string>();
-  for (const [key, label] of keys) {
-    const other = seen.get(key);
-    if (other !== undefined && other !== label) {
-      throw new UsageError(`${label}: ${key} is set by ${other} too. Accepted: one of them`);
-    }
-    seen.set(key, label);
-  }
 }
 
 /** A report may be in a file, or in a table among much else. */

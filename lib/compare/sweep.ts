@@ -2,7 +2,7 @@
  * One scenario run several times with one key of it at several values: one document, a row a policy and value.
  */
 import type { Arch } from '../spec/knobs.js';
-import type { InputSummary, PolicyResult, ResultsDocument } from './results.js';
+import type { PolicyResult, ResultsDocument } from './results.js';
 
 /** A key of a scenario and the values it takes, as written. */
 export interface Sweep {
@@ -47,7 +47,6 @@ export function sweptDocument(
   const interrupted = steps.some(({ document }) => document.interrupted);
   return {
     ...first.document,
-    input: { ...first.document.input, ...others(first.document.input, sweep) },
     sweep: {
       key: sweep.key,
       values: [...sweep.values],
@@ -57,11 +56,4 @@ export function sweptDocument(
     ...(interrupted ? { interrupted: true } : {}),
     results,
   };
-}
-
-/** What was set beside the swept key, whose value every row tells. */
-function others({ set }: InputSummary, sweep: Sweep): Pick<InputSummary, 'set'> {
-  return set === undefined
-    ? {}
-    : { set: set.filter((text) => (text.split('=', 1)[0] as string).trim() !== sweep.key.trim()) };
 }

@@ -18,13 +18,14 @@ export interface Fit {
   readonly fitted: boolean;
 }
 
-/**
- * Whether a trace is without memory: it creates and binds nothing, names one VM and one file at most (which of several
- * would own the memory?), and some reachable address.
- */
-export function lacksMemory({ ops, vms, gmems, gpaEnd, offsetEnd }: Extent): boolean {
-  const settled = ops.create !== undefined || ops.bind !== undefined;
-  return !settled && Math.max(gpaEnd, offsetEnd) > 0 && vms.length <= 1 && gmems.length <= 1;
+/** Whether ops have no memory: they name some reachable address, and none of them creates or binds. */
+export function needsMemory({ ops, gpaEnd, offsetEnd }: Extent): boolean {
+  return ops.create === undefined && ops.bind === undefined && Math.max(gpaEnd, offsetEnd) > 0;
+}
+
+/** Whether that can be given to them: they name one VM and one file at most. Which of several would own the memory? */
+export function lacksMemory(extent: Extent): boolean {
+  return needsMemory(extent) && extent.vms.length <= 1 && extent.gmems.length <= 1;
 }
 
 /** @returns the stream itself if it does not lack memory, else a new one that begins with create and bind. */

@@ -21,7 +21,11 @@ export function asSetting(setting: Setting): OptionSetting {
   return typeof setting === 'string' ? { text: setting, label: labelOf('setting', setting) } : setting;
 }
 
+/** The key that a setting sets. */
+export function keyOf(text: string): string {
+  return (text.split('=', 1)[0] as string).trim();
+}
+
 function labelOf(by: string, text: string): string {
-  const key = text.split('=', 1)[0] as string;
-  return `${by} ${printable(key.trim() === '' ? text : key.trim())}`;
+  return `${by} ${printable(keyOf(text) || text)}`;
 }

@@ -48,6 +48,23 @@ for (const [name, args] of [
   });
 }
 
+test('a sweep alone has set nothing beside it', () => {
+  const swept = document('run', FINE, '--sweep', 'machine.seed=3,4', '--policies', 'rfc-thp');
+  assert.equal(swept.input.set, undefined);
+  assert.match(renderReport('table', swept), /fine-grained\.yaml: sweep of machine\.seed over 3, 4;/);
+  const both = document(
+    'run',
+    FINE,
+    '--sweep',
+    'machine.seed=3,4',
+    '--set',
+    'machine.vcpus=2',
+    '--policies',
+    'rfc-thp',
+  );
+  assert.deepEqual(both.input.set, ['machine.vcpus=2']);
+});
+
 test('a seed makes the ops of a scenario whatever the verb', () => {
   const policies = ['--policies', 'rfc-thp'];
   const five = numbers(document('run', FINE, '--seed', '5', ...policies));
@@ -114,7 +131,10 @@ test('what finds no memory says so, and what shows no latency', (t) => {
   writeFileSync(file, '{"op":"touch","gpa":0}\n{"op":"touch","vm":1,"gpa":0}\n');
   const { code, stderr } = gmem(['compare', file, '--policies', 'rfc-thp', '--latency']);
   assert.equal(code, 0);
-  assert.match(stderr, /two\.jsonl: no guest memory in it, and none fitted/);
+  assert.match(
+    stderr,
+    /two\.jsonl: its ops find no guest memory: it creates none, and none is fitted to the ops of several VMs/,
+  );
   assert.match(stderr, /--latency: its figures are in --format json and csv only/);
   assert.equal(gmem(['compare', file, '--policies', 'rfc-thp', '--quiet']).stderr, '');
 });

@@ -153,7 +153,7 @@ function facts(document: ResultsDocument): Markup {
   return html`<dl class="facts">${items.map(([term, text, style]) => html`<div class="${style === 'mono' ? 'wide' : ''}"><dt>${term}</dt><dd class="${style ?? ''}">${text}</dd></div>`)}</dl>`;
 }
 
-/** The command that gives this report; `undefined` for policies made in code, which no command line can name. */
+/** The command that gives this report; `undefined` for designs that are no presets, since it is not known who defined them. */
 function commandLine({ schema, input, settings, sweep, results, cost_origin }: ResultsDocument): string | undefined {
   const quote = (text: string): string => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
   const engine = results[0]?.engine ?? 'native';
